@@ -1,0 +1,33 @@
+"""Configuration: one YAML document, checked as a whole, every problem reported at once."""
+
+from agent.config.parse import Layer, dump, parse
+from agent.config.schema import (
+    CameraConfig,
+    Config,
+    DecisionConfig,
+    DeliveryConfig,
+    DetectionConfig,
+    DeviceConfig,
+    ModelsConfig,
+    MqttConfig,
+    RecognitionConfig,
+    TrackingConfig,
+    WatchlistConfig,
+)
+
+__all__ = [
+    "CameraConfig",
+    "Config",
+    "DecisionConfig",
+    "DeliveryConfig",
+    "DetectionConfig",
+    "DeviceConfig",
+    "Layer",
+    "ModelsConfig",
+    "MqttConfig",
+    "RecognitionConfig",
+    "TrackingConfig",
+    "WatchlistConfig",
+    "dump",
+    "parse",
+]

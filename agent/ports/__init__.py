@@ -1,0 +1,20 @@
+"""What the core asks of the world, as small Protocols. Adapters implement them."""
+
+from agent.ports.camera import Camera
+from agent.ports.clock import Clock
+from agent.ports.models import Detector, Embedder, ModelIdentity
+from agent.ports.outbox import Outbox
+from agent.ports.transport import Transport, TransportEvents
+from agent.ports.gallery import Gallery
+
+__all__ = [
+    "Camera",
+    "Clock",
+    "Detector",
+    "Embedder",
+    "Gallery",
+    "ModelIdentity",
+    "Outbox",
+    "Transport",
+    "TransportEvents",
+]

@@ -1,0 +1,31 @@
+"""The way out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agent.values import SendResult
+
+
+class TransportEvents(Protocol):
+    """What a transport reports; may be called from any thread, so only enqueue."""
+
+    def connected(self, up: bool, reason: str) -> None: ...  # noqa: FBT001
+
+    def result(self, entry_id: str, result: SendResult, reason: str) -> None: ...
+
+
+class Transport(Protocol):
+    """Carries bytes to the agency."""
+
+    def start(self, events: TransportEvents) -> None:
+        """Connect in the background, and go on trying until `stop`."""
+
+    def send(self, entry_id: str, topic: str, payload: bytes) -> None:
+        """Hand over one event; its outcome arrives at `TransportEvents.result`."""
+
+    def publish_state(self, payload: bytes) -> None:
+        """Replace the retained state message."""
+
+    def stop(self, final_state: bytes | None) -> None:
+        """Publish a last state, disconnect and release."""

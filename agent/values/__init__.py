@@ -1,0 +1,49 @@
+"""The values that flow between stages: frozen, slotted, units in the docstring.
+
+One type per arrow of the pipeline. Nothing here has behaviour beyond checking its own shape.
+"""
+
+from agent.values.alerts import Alert, Decision, FaceMeasure, Verdict, WatchlistRef
+from agent.values.arrays import Array, BgrImage, Boxes, Crops, F32, Landmarks, U8, Vectors
+from agent.values.delivery import Idle, DeliveryStep, OutboxEntry, Send, SendResult, Wait
+from agent.values.faces import Embedding, FaceCrop, FaceDetections, FaceQuality
+from agent.values.frame import CaptureCounts, Frame
+from agent.values.gallery import Candidate, Candidates, EntryRef
+from agent.values.times import Monotonic, Wall
+from agent.values.tracks import Track, TrackState, TrackUpdate
+
+__all__ = [
+    "F32",
+    "U8",
+    "Alert",
+    "Array",
+    "BgrImage",
+    "Boxes",
+    "Candidate",
+    "Candidates",
+    "CaptureCounts",
+    "Crops",
+    "Decision",
+    "DeliveryStep",
+    "Embedding",
+    "EntryRef",
+    "FaceCrop",
+    "FaceDetections",
+    "FaceMeasure",
+    "FaceQuality",
+    "Frame",
+    "Idle",
+    "Landmarks",
+    "Monotonic",
+    "OutboxEntry",
+    "Send",
+    "SendResult",
+    "Track",
+    "TrackState",
+    "TrackUpdate",
+    "Vectors",
+    "Verdict",
+    "Wait",
+    "Wall",
+    "WatchlistRef",
+]

@@ -1,0 +1,101 @@
+"""Decisions and alerts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from agent.values.gallery import EntryRef
+from agent.values.times import Monotonic, Wall
+
+
+class Verdict(str, Enum):
+    """What the evidence of a track says. All but MATCH are silence."""
+
+    MATCH = "match"
+    TOO_FEW_SHOTS = "too_few_shots"
+    BELOW_THRESHOLD = "below_threshold"
+    AMBIGUOUS = "ambiguous"
+    NO_ENTRY = "no_entry"
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMeasure:
+    """Size and quality of the best face behind a decision.
+
+    Attributes:
+        width_px: pixels of the frame.
+        quality: in [0, 1].
+    """
+
+    width_px: float
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict on one track.
+
+    Attributes:
+        track: id of the track.
+        verdict: see `Verdict`.
+        ref: the entry, only with MATCH.
+        similarity: cosine of the track's template with the best entry.
+        threshold: the one it was held against.
+        margin: over the best other subject.
+        shots: distinct shots behind it.
+        face: the best of them.
+        first_seen, last_seen: monotonic seconds of the track.
+    """
+
+    track: int
+    verdict: Verdict
+    ref: EntryRef | None
+    similarity: float
+    threshold: float
+    margin: float
+    shots: int
+    face: FaceMeasure
+    first_seen: Monotonic
+    last_seen: Monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class WatchlistRef:
+    """Which list, and which version of it, was searched."""
+
+    id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A match that has to reach a human. A lead, never an identification.
+
+    Attributes:
+        id: ULID; never changes over retries and restarts.
+        match: id of the first alert, when this one is an update; None for the first.
+        ref: the entry.
+        similarity, threshold, margin: cosine similarities.
+        shots: distinct shots behind it.
+        face: size and quality of the best shot.
+        first_seen, last_seen, raised_at: wall-clock seconds.
+        watchlist: the list and version searched.
+        activation: id of the arming under which it was raised.
+        test: raised under a field-test policy.
+    """
+
+    id: str
+    match: str | None
+    ref: EntryRef
+    similarity: float
+    threshold: float
+    margin: float
+    shots: int
+    face: FaceMeasure
+    first_seen: Wall
+    last_seen: Wall
+    raised_at: Wall
+    watchlist: WatchlistRef
+    activation: str
+    test: bool
