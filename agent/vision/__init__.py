@@ -1,0 +1,1 @@
+"""Pixel and tensor maths: no files, no devices, no state."""
