@@ -1,0 +1,64 @@
+"""`bodycam-agent ctl`: talk to the running agent over its local socket."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from agent.adapters.control_socket import ask
+from agent.app import Context
+from agent.cli.common import print_json, say
+from agent.errors import Exit, UsageError
+from agent.messages.control import ControlReply, ControlRequest
+
+_EXAMPLES = """examples:
+  bodycam-agent ctl status --json
+  bodycam-agent ctl arm --reason "search for the missing boy" --authorisation MP-2031
+  bodycam-agent ctl disarm --reason "end of shift"
+"""
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "ctl",
+        help="talk to the running agent",
+        description="Asks the running agent, found through --state-dir (or $RUNTIME_DIRECTORY).",
+        epilog=_EXAMPLES,
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("status", help="armed or not, why, which list, how many frames")
+    actions.add_parser("report", help="the run report so far, as JSON")
+    arm = actions.add_parser("arm", help="begin to look, under an authorisation")
+    arm.add_argument("--reason", required=True, help="goes into the audit log")
+    arm.add_argument("--authorisation", required=True, metavar="ID", help="what permits it")
+    disarm = actions.add_parser("disarm", help="stop looking; frames are dropped from then on")
+    disarm.add_argument("--reason", default="operator", help="goes into the audit log")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    request = _request(args)
+    reply = ask(context.control_path, request)
+    if context.json or args.action == "report":
+        print_json(reply.data if reply.ok else {"error": reply.error, "code": reply.code})
+    elif reply.ok:
+        _show(reply)
+    if not reply.ok:
+        say(f"bodycam-agent: {reply.error}")
+        return reply.code or int(Exit.REFUSED)
+    return int(Exit.OK)
+
+
+def _request(args: argparse.Namespace) -> ControlRequest:
+    reason = getattr(args, "reason", "")
+    authorisation = getattr(args, "authorisation", "")
+    try:
+        return ControlRequest(command=args.action, reason=reason, authorisation=authorisation)
+    except ValueError:
+        raise UsageError(
+            "--reason holds up to 200 characters, --authorisation up to 64 of A-Z a-z 0-9 _ . : -"
+        ) from None
+
+
+def _show(reply: ControlReply) -> None:
+    for name, value in reply.data.items():
+        say(f"{name:>15}  {'-' if value is None else value}")

@@ -1,0 +1,41 @@
+"""The local control socket: one JSON object a line, a request answered by one reply."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Text = Annotated[str, Field(max_length=200)]
+MAX_LINE = 4096
+"""Longest request in bytes, newline included."""
+
+
+class ControlRequest(BaseModel):
+    """What the operator asks of the running agent.
+
+    `arm` needs a reason and an authorisation id; `disarm` a reason; the others nothing.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    command: Literal["status", "arm", "disarm", "report"]
+    reason: Text = ""
+    authorisation: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_.:-]*$")
+
+
+class ControlReply(BaseModel):
+    """The agent's answer.
+
+    Attributes:
+        ok: False when the request was refused; then `error` says why, and `code` is the exit
+            code for the command that asked.
+        data: the answer of `status` and `report`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ok: bool
+    error: str = Field("", max_length=500)
+    code: int = Field(0, ge=0, le=255)
+    data: dict[str, Any] = Field(default_factory=dict)
