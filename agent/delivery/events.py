@@ -1,0 +1,114 @@
+"""From an alert to the bytes that leave the device."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from agent.messages import (
+    MATCH_TYPE,
+    UPDATE_TYPE,
+    FaceInfo,
+    MatchData,
+    MatchEvent,
+    ModelHashes,
+    WatchlistInfo,
+    iso_utc,
+)
+from agent.values import Alert, OutboxEntry
+
+MATCH_TOPIC = "match"
+MAX_BYTES = 100_000
+"""Largest payload: 100 kB, below the 128 kB of AWS IoT Core."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventContext:
+    """What every event of one run has in common.
+
+    Attributes:
+        agency, device: second and third level of the topic; the source of the event.
+        detector_sha256, embedder_sha256: of the network files, hexadecimal.
+        policy_sha256: of the policy in force, hexadecimal.
+    """
+
+    agency: str
+    device: str
+    detector_sha256: str
+    embedder_sha256: str
+    policy_sha256: str
+
+    @property
+    def source(self) -> str:
+        return f"/{self.agency}/{self.device}"
+
+
+def match_event(alert: Alert, context: EventContext) -> MatchEvent:
+    """The CloudEvent of an alert; an update event when it follows up an earlier one.
+
+    Raises:
+        ValueError: a field is outside the bounds of the schema (pydantic's ValidationError).
+    """
+    return MatchEvent(
+        id=alert.id,
+        source=context.source,
+        type=UPDATE_TYPE if alert.match else MATCH_TYPE,
+        time=iso_utc(alert.raised_at),
+        subject=alert.ref.subject,
+        data=_match_data(alert, context),
+    )
+
+
+def _match_data(alert: Alert, context: EventContext) -> MatchData:
+    return MatchData(
+        entry=alert.ref.entry,
+        subject=alert.ref.subject,
+        similarity=_cosine(alert.similarity),
+        threshold=_cosine(alert.threshold),
+        margin=round(min(max(float(alert.margin), 0.0), 2.0), 6),
+        shots=alert.shots,
+        first_seen=iso_utc(alert.first_seen),
+        last_seen=iso_utc(alert.last_seen),
+        face=FaceInfo(
+            width_px=round(float(alert.face.width_px), 1),
+            quality=round(float(alert.face.quality), 3),
+        ),
+        watchlist=WatchlistInfo(id=alert.watchlist.id, version=alert.watchlist.version),
+        models=ModelHashes(detector=context.detector_sha256, embedder=context.embedder_sha256),
+        policy=context.policy_sha256,
+        authorisation=alert.ref.authorisation,
+        activation=alert.activation,
+        test=alert.test,
+        match=alert.match,
+    )
+
+
+def _cosine(value: float) -> float:
+    """Six digits, and never outside [-1, 1] for a float32 rounding error."""
+    return round(min(max(float(value), -1.0), 1.0), 6)
+
+
+def encode(event: MatchEvent) -> bytes:
+    """Compact UTF-8 JSON, at most 100 kB; `data.match` is there in updates only.
+
+    Raises:
+        ValueError: larger than 100 kB.
+    """
+    tree = event.model_dump(mode="json")
+    if event.data.match is None:
+        del tree["data"]["match"]
+    payload = json.dumps(tree, separators=(",", ":"), ensure_ascii=False).encode()
+    if len(payload) > MAX_BYTES:
+        raise ValueError(f"event {event.id}: {len(payload)} bytes, at most {MAX_BYTES} may be sent")
+    return payload
+
+
+def outbox_entry(alert: Alert, context: EventContext) -> OutboxEntry:
+    """The entry to commit for an alert; the same bytes go out at every try."""
+    return OutboxEntry(
+        id=alert.id,
+        topic=MATCH_TOPIC,
+        payload=encode(match_event(alert, context)),
+        priority=alert.ref.priority,
+        created_at=alert.raised_at,
+    )
