@@ -70,7 +70,7 @@ def born(
 ) -> Life:
     """A track at its first detection; confirmed at once where one detection is enough."""
     state = TrackState.CONFIRMED if rules.confirm_hits <= 1 else TrackState.TENTATIVE
-    return Life(new_id, state, now, now, 1, score, landmarks)
+    return Life(track_id, state, now, now, 1, score, landmarks)
 
 
 def seen(life: Life, now: Monotonic, score: float, landmarks: F32, rules: TrackingConfig) -> Life:

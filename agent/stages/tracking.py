@@ -53,6 +53,15 @@ class Tracker:
     def __len__(self) -> int:
         return len(self._lives)
 
+    @property
+    def started(self) -> int:
+        """Tracks begun so far."""
+        return self._next_id - 1
+
+    def tracks(self) -> tuple[Track, ...]:
+        """Every live track as of the last update, ordered by id."""
+        return self._tracks(self._bank)
+
     def update(
         self, detections: FaceDetections, *, now: Monotonic, motion: Motion | None = None
     ) -> TrackUpdate:
