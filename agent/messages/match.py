@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,7 +11,7 @@ from agent.messages.times import IsoUtc
 
 MATCH_TYPE = "bodycam.match.v1"
 UPDATE_TYPE = "bodycam.match.update.v1"
-NOTICE = (
+NOTICE: Final = (
     "Investigative lead, not an identification. "
     "A trained person must compare the images before any action."
 )

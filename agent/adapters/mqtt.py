@@ -1,0 +1,126 @@
+"""MQTT, version 5, or 3.1.1 with a broker that speaks no 5; always connected when it can be.
+
+Each connection is a fresh paho client. paho keeps un-acknowledged messages in memory and sends
+them all again after a reconnect, in its own order; the outbox does that already. What a lost
+connection still held is thrown away with it, so nothing is doubled, and nothing is ever given
+to a client that is not connected. The session at the broker is kept (no clean start), so that
+messages to the device wait there.
+
+paho's own reconnecting has no jitter and cannot change the protocol version. One thread takes
+the place of paho's network thread: it connects, runs the network loop, pauses, starts again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from agent.adapters.mqtt_connection import Connection, MqttSettings, classify
+from agent.ports import Clock, TransportEvents
+
+__all__ = ["MqttSettings", "MqttTransport", "classify"]
+
+_STABLE_S = 10.0
+"""A connection that lasted so long was a good one: the pauses begin at the first again."""
+_FAREWELL_S = 2.0
+"""Longest wait for the broker to take the last state message, s."""
+
+
+class MqttTransport:
+    """Implements `agent.ports.Transport`. A broker that cannot be reached is not an error: it is
+    reported as `TransportEvents.connected(False, reason)` and tried again.
+
+    Args:
+        settings: see `MqttSettings`.
+        birth: state message, published and retained at every connect until `publish_state`.
+        will: state message that the broker publishes, retained, when the connection dies.
+        clock: measures how long a connection lasted.
+        chance: uniform numbers in [0, 1), the jitter of the pauses.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        *,
+        birth: bytes,
+        will: bytes,
+        clock: Clock,
+        chance: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._state = birth
+        self._will = will
+        self._clock = clock
+        self._chance = chance
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._current: Connection | None = None
+        self._thread: threading.Thread | None = None
+
+    def start(self, events: TransportEvents) -> None:
+        self._thread = threading.Thread(
+            target=self._stay_connected, args=(events,), name="mqtt", daemon=True
+        )
+        self._thread.start()
+
+    def send(self, entry_id: str, topic: str, payload: bytes) -> None:
+        """Hand over one event; `topic` is the last level. Nothing happens while disconnected:
+        the report of the lost connection makes the event due again.
+
+        An id that this connection still holds is one whose acknowledgement is overdue. MQTT
+        forbids to send it again on the same connection (MQTT 5, 4.4), so the connection is given
+        up, and the event is sent on the next.
+        """
+        connection = self._current
+        if connection is not None:
+            connection.send(entry_id, f"{self._settings.topics}/{topic}", payload)
+
+    def publish_state(self, payload: bytes) -> None:
+        """Publish now when connected, and at every later connect. Retained."""
+        with self._lock:
+            self._state = payload
+            connection = self._current
+        if connection is not None:
+            connection.publish_state(payload)
+
+    def stop(self, final_state: bytes | None) -> None:
+        """Publish a last state when connected and disconnect in good order. Safe to call twice."""
+        self._stopping.set()
+        connection = self._current
+        if connection is not None:
+            connection.leave(final_state, _FAREWELL_S)
+        if self._thread is not None:
+            self._thread.join(self._settings.connect_timeout_s + _FAREWELL_S)
+
+    def _stay_connected(self, events: TransportEvents) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            began = self._clock.monotonic()
+            reason = self._connect_once(events)
+            lasted_s = self._clock.monotonic() - began
+            failures = 1 if lasted_s >= _STABLE_S else failures + 1
+            events.connected(False, f"{self._settings.host}:{self._settings.port}: {reason}")
+            self._stopping.wait(self._settings.backoff.pause_s(failures, self._chance()))
+
+    def _connect_once(self, events: TransportEvents) -> str:
+        reason = "stopped"
+        for protocol in (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311):
+            connection = Connection(
+                self._settings, protocol, will=self._will, events=events, clock=self._clock
+            )
+            reason = connection.run(lambda: self._greet(connection, events))  # noqa: B023
+            self._current = None
+            if self._stopping.is_set() or not connection.unsupported:
+                break
+        return reason
+
+    def _greet(self, connection: Connection, events: TransportEvents) -> None:
+        with self._lock:
+            state = self._state
+            self._current = connection
+        connection.publish_state(state)
+        events.connected(True, "")
+        if self._stopping.is_set():
+            connection.end("stopped")
