@@ -7,7 +7,6 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -41,14 +40,19 @@ class WatchlistStore:
         self._seen: tuple[Stamp | None, WatchlistRef] | None = None
 
     def load(self) -> StoredList:
-        """Read and check the list; the empty one when there is none yet.
+        """Read and check the list; the empty one when there is none yet. Changes nothing on disk.
 
         Raises:
-            DataError: damaged, then it has been put aside under another name and the next `load`
-                finds no list; or written by a newer program, then it stays where it is.
+            DataError: damaged, or written by a newer program.
             DiskError: it cannot be read.
         """
-        return self._load(self._locked)
+        stamp, data = self.stamp(), self._read()
+        try:
+            stored = StoredList.empty() if data is None else parse(data)
+        except DataError as error:
+            raise DataError(f"{self.path}: {error}; restore a copy, or enrol again") from None
+        self._seen = (stamp, stored.ref)
+        return stored
 
     def changed_since(self, ref: WatchlistRef) -> bool:
         """Whether the file now holds another list or version than `ref`.
@@ -59,7 +63,7 @@ class WatchlistStore:
         Raises:
             DiskError: it cannot be read.
         """
-        stamp = self._stamp()
+        stamp = self.stamp()
         if self._seen is None or self._seen[0] != stamp:
             found = self._peek() if stamp else StoredList.empty().ref
             if found is None:
@@ -67,40 +71,43 @@ class WatchlistStore:
             self._seen = (stamp, found)
         return self._seen[1] != ref
 
-    def update(self, change: Callable[[StoredList], StoredList]) -> StoredList:
+    def update(
+        self,
+        change: Callable[[StoredList], StoredList],
+        *,
+        record: Callable[[StoredList], object],
+    ) -> StoredList:
         """Load, change and save under the writers' lock. The version grows by one.
 
         Args:
             change: gets the present list; what it returns is written. When it raises, nothing is.
+            record: told what is about to be written, for the audit log: no list may change
+                without a record. When it raises, nothing is written.
 
         Returns:
             what was written, with its id and version.
 
         Raises:
             UnavailableError: another command holds the lock for too long.
-            DataError: as `load`, or from `change`.
+            DataError: from `change` or `record`; or the file is damaged, then it has been put
+                aside under another name, and the next `update` begins with an empty list.
             DiskError: it cannot be written.
         """
         with self._locked():
-            before = self._load(contextlib.nullcontext)
+            before = self._load_or_put_aside()
             after = change(before)
             name = before.id if before.version else f"local-{os.urandom(8).hex()}"
             after = replace(after, id=name, version=before.version + 1)
+            record(after)
             self._write(after)
         return after
 
-    def _load(self, lock: Callable[[], AbstractContextManager[None]]) -> StoredList:
-        stamp, data = self._stamp(), self._read()
-        try:
-            stored = StoredList.empty() if data is None else parse(data)
-        except DataError as error:
-            with lock():
-                where = self._aside(stamp, data or b"")
-            raise DataError(f"{self.path}: {error}{where}") from None
-        self._seen = (stamp, stored.ref)
-        return stored
+    def stamp(self) -> Stamp | None:
+        """Changes with every replacement of the file; None while there is none. One stat.
 
-    def _stamp(self) -> Stamp | None:
+        Raises:
+            DiskError: it cannot be told.
+        """
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -108,6 +115,15 @@ class WatchlistStore:
         except OSError as error:
             raise DiskError(f"{self.path}: {_why(error)}") from None
         return status.st_ino, status.st_size, status.st_mtime_ns
+
+    def _load_or_put_aside(self) -> StoredList:
+        """For a writer: a damaged file must not be in its way, and must not be lost."""
+        data = self._read()
+        try:
+            return StoredList.empty() if data is None else parse(data)
+        except DataError as error:
+            kept = self._aside(data or b"")
+            raise DataError(f"{self.path}: {error}{kept}") from None
 
     def _read(self) -> bytes | None:
         try:
@@ -126,10 +142,9 @@ class WatchlistStore:
         except OSError as error:
             raise DiskError(f"{self.path}: {_why(error)}") from None
 
-    def _aside(self, stamp: Stamp | None, data: bytes) -> str:
-        """Put the damaged file aside, unless it was replaced or a newer program may read it."""
+    def _aside(self, data: bytes) -> str:
         form = format_of(data[: PREFIX.size])
-        if self._stamp() != stamp or (form is not None and form > FORMAT):
+        if form is not None and form > FORMAT:
             return ""
         number = 1
         while (kept := self._directory / f"watchlist.damaged-{number}").exists():
@@ -138,7 +153,7 @@ class WatchlistStore:
             self.path.rename(kept)
         except OSError as error:
             raise DiskError(f"{self.path}: damaged, and {_why(error)}") from None
-        return f"; kept as {kept.name}. Restore a copy, or enrol again"
+        return f"; kept as {kept.name}, the list is empty now. Restore a copy, or enrol again"
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:

@@ -1,0 +1,204 @@
+"""Rules of the audit chain: what may be recorded, and how a change is found.
+
+A record is one line of canonical JSON: `{fields, hash, kind, prev, seq, time}`. `hash` is the
+sha256 of the record without it, `prev` the hash of the record before. Fields are allow-listed per
+kind and bounded: ids, counts and hashes; never a name, a template, a picture or free text about a
+person other than the reason an operator gave.
+
+What the chain alone cannot show is that its end was cut off; checkpoints kept elsewhere do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent.messages import iso_utc
+from agent.values import Wall
+
+GENESIS: Final = "0" * 64
+"""`prev` of the first record."""
+MAX_LINE = 16_384
+_KEYS = frozenset({"fields", "hash", "kind", "prev", "seq", "time"})
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_REASON = re.compile(r"[^\x00-\x1f\x7f]{0,200}")
+_COUNT = None
+_MAX_COUNT = 2**53
+
+_Rule = re.Pattern[str] | None
+_LIST: Mapping[str, _Rule] = {"list": _ID, "version": _COUNT}
+_CHANGE: Mapping[str, _Rule] = {**_LIST, "entries": _COUNT, "templates": _COUNT}
+
+KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
+    "start": {"version": _ID, "session": _COUNT, "config": _HASH},
+    "stop": {"reason": _REASON, "session": _COUNT},
+    "arm": {"activation": _ID, "authorisation": _ID, "reason": _REASON, "uid": _COUNT, **_LIST},
+    "disarm": {"activation": _ID, "reason": _REASON, "uid": _COUNT},
+    "refusal": {"what": _ID, "reason": _REASON, "authorisation": _ID, "uid": _COUNT},
+    "alert": {"event": _ID, "entry": _ID, "activation": _ID, "authorisation": _ID, **_LIST},
+    "gap": {"events": _COUNT, "reason": _REASON},
+    "list": {**_CHANGE, "subjects": _COUNT},
+    "models": {"detector": _HASH, "embedder": _HASH},
+    "config": {"config": _HASH, "reason": _REASON},
+    "time": {"reason": _REASON, "step_ms": _COUNT},
+    "enrol": {**_CHANGE, "authorisation": _ID, "rejected": _COUNT},
+    "import": {**_CHANGE, "source": _HASH, "distractors": _COUNT},
+    "remove": _CHANGE,
+    "identify": {
+        **_LIST,
+        "authorisation": _ID,
+        "images": _COUNT,
+        "faces": _COUNT,
+        "searched": _COUNT,
+        "matches": _COUNT,
+    },
+    "torn": {"bytes": _COUNT, "sha256": _HASH},
+}
+"""Every kind of record with the fields it may have; all are optional. A pattern is for text, None
+is for a count (0 to 2**53)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where the chain stands.
+
+    Attributes:
+        seq: number of the last record; -1 before the first.
+        hash: of the last record.
+    """
+
+    seq: int = -1
+    hash: str = GENESIS
+
+
+@dataclass(frozen=True, slots=True)
+class ChainReport:
+    """What `verify` found.
+
+    Attributes:
+        records: intact records, from the first.
+        head: the last of them.
+        problem: why the chain is broken after them; empty when it is whole.
+        torn: the file ends in an unfinished line, as a loss of power leaves it. By itself that is
+            no sign of tampering.
+    """
+
+    records: int
+    head: Link
+    problem: str
+    torn: bool
+
+    @property
+    def intact(self) -> bool:
+        return not self.problem
+
+
+def make_record(
+    last: Link, kind: str, fields: Mapping[str, str | int], *, now: Wall
+) -> tuple[bytes, Link]:
+    """The next line of the log, with its newline, and where the chain stands after it.
+
+    Raises:
+        ValueError: a kind or field that may not be recorded.
+    """
+    problem = _fields_problem(kind, fields)
+    if problem:
+        raise ValueError(f"audit: {problem}")
+    record = {
+        "fields": dict(fields),
+        "kind": kind,
+        "prev": last.hash,
+        "seq": last.seq + 1,
+        "time": iso_utc(now),
+    }
+    digest = hashlib.sha256(canonical(record)).hexdigest()
+    return canonical({**record, "hash": digest}) + b"\n", Link(last.seq + 1, digest)
+
+
+def canonical(record: Mapping[str, Any]) -> bytes:
+    """JSON with sorted keys, no spaces, ASCII only: one value, one text."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def read_record(line: bytes) -> dict[str, Any]:
+    """One line without its newline, checked by itself (its place in the chain is not).
+
+    Raises:
+        ValueError: what is wrong with it.
+    """
+    if len(line) > MAX_LINE:
+        raise ValueError("longer than a record can be")
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+    if not isinstance(record, dict) or record.keys() != _KEYS:
+        raise ValueError("not an audit record")
+    if canonical(record) != line:
+        raise ValueError("not written by this program (not canonical)")
+    if type(record["seq"]) is not int or not _matches(_TIME, record["time"]):
+        raise ValueError("seq or time is not one")
+    body = {key: value for key, value in record.items() if key != "hash"}
+    if hashlib.sha256(canonical(body)).hexdigest() != record["hash"]:
+        raise ValueError("its hash does not agree with its content")
+    problem = _fields_problem(record["kind"], record["fields"])
+    if problem:
+        raise ValueError(problem)
+    return record
+
+
+def verify(lines: Iterable[bytes]) -> ChainReport:
+    """Walk a log from its first record.
+
+    Args:
+        lines: as read from the file, each with its newline.
+    """
+    head = Link()
+    for line in lines:
+        if not line.endswith(b"\n"):  # only the last line of a file can lack it
+            return ChainReport(head.seq + 1, head, "", torn=True)
+        try:
+            record = read_record(line[:-1])
+        except ValueError as error:
+            return _broken(head, str(error))
+        if record["seq"] != head.seq + 1:
+            return _broken(head, f"record {head.seq + 1} is missing, {record['seq']} follows")
+        if record["prev"] != head.hash:
+            return _broken(head, "it does not follow from the record before it")
+        head = Link(record["seq"], record["hash"])
+    return ChainReport(head.seq + 1, head, "", torn=False)
+
+
+def _broken(head: Link, why: str) -> ChainReport:
+    return ChainReport(head.seq + 1, head, f"record {head.seq + 1}: {why}", torn=False)
+
+
+def _fields_problem(kind: object, fields: object) -> str:
+    rules = KINDS.get(kind) if isinstance(kind, str) else None
+    if rules is None:
+        return f"no such kind of record: {kind!r:.60}"
+    if not isinstance(fields, Mapping):
+        return f"{kind}: fields are not a mapping"
+    for name, value in fields.items():
+        if name not in rules:
+            return f"{kind}: field {name!r:.60} may not be recorded"
+        if not _allowed(rules[name], value):
+            return f"{kind}: {name} is not what may be recorded"
+    return ""
+
+
+def _allowed(rule: _Rule, value: object) -> bool:
+    if rule is _COUNT:
+        return type(value) is int and 0 <= value <= _MAX_COUNT
+    return _matches(rule, value)
+
+
+def _matches(pattern: re.Pattern[str] | None, value: object) -> bool:
+    return pattern is not None and isinstance(value, str) and bool(pattern.fullmatch(value))

@@ -1,0 +1,160 @@
+"""`bodycam-agent identify`: search still photographs, every face in them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from agent.app import Context
+from agent.cli.common import print_json, say
+from agent.errors import Exit, RefusedError, UsageError
+from agent.pipeline.identify import Answer, FaceAnswer, IdentifyRule, RankedGallery, identify
+from agent.policy.field_test import FIELD_TEST
+from agent.policy.limits import combine
+from agent.stages.threshold import threshold_for
+from agent.watchlist.columns import StoredList
+from agent.watchlist.edit import require_space
+
+_OPAQUE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+_EXAMPLES = """examples:
+  bodycam-agent identify group.jpg --authorisation TEST-1
+  bodycam-agent identify *.jpg --authorisation TEST-1 --json
+
+Only candidates over the threshold are shown, and one image at a time is in memory. What is shown
+is an investigative lead, not an identification: a trained person must compare the images before
+any action. Each use leaves an audit record with counts only.
+"""
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "identify",
+        help="search a still photograph",
+        description="Searches every face of still photographs in the local watchlist.",
+        epilog=_EXAMPLES,
+    )
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
+    parser.add_argument("--authorisation", metavar="ID", help="what permits it; needed")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    """Search the images; nothing is shown before the audit record is on disk.
+
+    Raises:
+        RefusedError: no authorisation, or the list is too long for policy or evidence.
+    """
+    authorisation = _authorised(args.authorisation)
+    stored = context.watchlist().load()
+    gallery, rule = _prepare(context, stored)
+    found: list[tuple[str, list[FaceAnswer], float]] = []
+    try:
+        for path in args.images:
+            found.append(_search(path, context, gallery, rule))
+    finally:
+        if found:
+            context.audit().append(
+                "identify",
+                list=stored.id,
+                version=stored.version,
+                authorisation=authorisation,
+                **_counts([face for _, faces, _ in found for face in faces], len(found)),
+            )
+    _show(found, rule, context)
+    return int(Exit.OK)
+
+
+def _authorised(given: str | None) -> str:
+    if not given:
+        raise RefusedError("identify needs an authorisation: give --authorisation ID")
+    if not _OPAQUE.fullmatch(given):
+        raise UsageError("--authorisation: up to 64 of A-Z a-z 0-9 _ . : -")
+    return given
+
+
+def _prepare(context: Context, stored: StoredList) -> tuple[RankedGallery, IdentifyRule]:
+    from agent.adapters.hnsw_gallery import build_gallery
+
+    config, models = context.config, context.models()
+    require_space(stored, models.embedder.identity.space)
+    gallery = build_gallery(
+        stored, now=context.clock.wall(), config=config.watchlist, threads=config.models.threads
+    )
+    limits = combine(FIELD_TEST, config.decision)
+    limits.check_list(gallery.templates)
+    threshold = threshold_for(
+        models.curve,
+        target_fpir=limits.target_fpir,
+        templates=gallery.templates,
+        floor=limits.floor,
+        extrapolate=limits.extrapolate,
+    )
+    rule = IdentifyRule(
+        threshold=threshold.similarity,
+        margin=limits.margin,
+        min_quality=config.recognition.min_quality,
+        min_face_px=config.recognition.min_face_px,
+    )
+    return gallery, rule
+
+
+def _search(
+    path: Path, context: Context, gallery: RankedGallery, rule: IdentifyRule
+) -> tuple[str, list[FaceAnswer], float]:
+    from agent.adapters.images import read_image
+
+    models, begin = context.models(), context.clock.monotonic()
+    faces = identify(read_image(path), models.detector, models.embedder, gallery, rule)
+    return str(path), faces, 1000.0 * (context.clock.monotonic() - begin)
+
+
+def _counts(faces: Sequence[FaceAnswer], images: int) -> dict[str, int]:
+    return {
+        "images": images,
+        "faces": len(faces),
+        "searched": sum(face.answer is not Answer.NOT_SEARCHED for face in faces),
+        "matches": sum(face.answer is Answer.MATCH for face in faces),
+    }
+
+
+def _show(
+    found: Sequence[tuple[str, list[FaceAnswer], float]], rule: IdentifyRule, context: Context
+) -> None:
+    if context.json:
+        print_json(
+            [
+                {"image": image, "faces": [_face(face) for face in faces], "ms": round(ms, 1)}
+                for image, faces, ms in found
+            ]
+        )
+        return
+    for image, faces, ms in found:
+        counts = _counts(faces, 1)
+        sys.stdout.write(
+            f"{image}: {counts['faces']} faces, {counts['searched']} searched, "
+            f"{counts['matches']} over the threshold of {rule.threshold:.3f} ({ms:.0f} ms)\n"
+        )
+        for face in faces:
+            for candidate in face.candidates:
+                left, top, right, bottom = (round(value) for value in face.box)
+                sys.stdout.write(
+                    f"  {face.answer.value}: entry {candidate.ref.entry} similarity "
+                    f"{candidate.similarity:.3f}, face at {left},{top}-{right},{bottom}\n"
+                )
+    say("A lead, not an identification: a trained person must compare the images.")
+
+
+def _face(face: FaceAnswer) -> dict[str, Any]:
+    return {
+        "box": [round(value, 1) for value in face.box],
+        "score": round(face.score, 4),
+        "quality": round(face.quality.score, 4),
+        "candidates": [
+            {"entry": one.ref.entry, "similarity": round(one.similarity, 4)}
+            for one in face.candidates
+        ],
+        "decision": face.answer.value,
+    }
