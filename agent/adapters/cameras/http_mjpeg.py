@@ -116,10 +116,11 @@ class HttpMjpegCamera:
         """The next part to decode; in a live stream the newest of those that have come."""
         asked_at = self._clock.monotonic()
         while not self._waiting:
+            if self._parser.ended:
+                self.close()
+                return None
             if self._response is None:
                 raise self._lost("not open")
-            if self._parser.ended:
-                return None
             if self._clock.monotonic() - asked_at > self._stall_s:
                 raise self._lost(f"no frame for {self._stall_s:g} s")
             self._receive(self._response)
