@@ -56,7 +56,7 @@ class Watcher:
         """Detect and track; the caller wipes the detections when done with them."""
         faces = self._detector.detect(frame.image)
         watch.lap("detect")
-        motion = self._motion(frame, keep=len(self.tracker) > 0 or len(faces) > 0)
+        motion = self._motion(frame, keep=self.tracker.count > 0 or len(faces) > 0)
         update = self.tracker.update(faces, now=frame.at, motion=motion)
         watch.lap("track")
         return Look(faces, update)
@@ -79,7 +79,7 @@ class Watcher:
             return None
         now = shrink(frame.image)
         before = self._thumbnail
-        motion = estimate(before, now) if before is not None and len(self.tracker) else None
+        motion = estimate(before, now) if before is not None and self.tracker.count else None
         self._forget_picture()
         self._thumbnail = now
         return motion

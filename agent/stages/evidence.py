@@ -94,7 +94,9 @@ class TrackMemory:
         self._max_shots = max_shots
         self._of: dict[int, _Memory] = {}
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """Tracks of which anything is kept."""
         return len(self._of)
 
     def __contains__(self, track: int) -> bool:

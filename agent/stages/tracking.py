@@ -50,7 +50,9 @@ class Tracker:
         self._now = Monotonic(float("-inf"))
         self._next_id = 1
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """Live tracks."""
         return len(self._lives)
 
     @property
