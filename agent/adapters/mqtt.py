@@ -58,6 +58,8 @@ class MqttTransport:
         self._stopping = threading.Event()
         self._current: Connection | None = None
         self._thread: threading.Thread | None = None
+        self._versions = [MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311]
+        self._proven = False
 
     def start(self, events: TransportEvents) -> None:
         self._thread = threading.Thread(
@@ -105,16 +107,33 @@ class MqttTransport:
             self._stopping.wait(self._settings.backoff.pause_s(failures, self._chance()))
 
     def _connect_once(self, events: TransportEvents) -> str:
+        """One connection, in the version that was accepted last, or else the other."""
         reason = "stopped"
-        for protocol in (MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311):
+        for last, protocol in enumerate(tuple(self._versions)):
             connection = Connection(
-                self._settings, protocol, will=self._will, events=events, clock=self._clock
+                self._settings,
+                protocol,
+                will=self._will,
+                events=events,
+                clock=self._clock,
+                answer_s=self._answer_s(bool(last)),
             )
             reason = connection.run(lambda: self._greet(connection, events))  # noqa: B023
             self._current = None
+            if connection.accepted:
+                self._proven = True
+                self._versions.sort(key=lambda version: version != protocol)
             if self._stopping.is_set() or not connection.unsupported:
                 break
         return reason
+
+    def _answer_s(self, last_try: bool) -> float:
+        """Little patience with the first version while none has ever been accepted.
+
+        Some brokers wait for ever for the rest of a CONNECT that they misread.
+        """
+        timeout_s = self._settings.connect_timeout_s
+        return timeout_s if last_try or self._proven else min(self._settings.probe_s, timeout_s)
 
     def _greet(self, connection: Connection, events: TransportEvents) -> None:
         with self._lock:

@@ -31,7 +31,6 @@ _HEADER_BYTES = 64
 """More than a publish adds to topic and payload: fixed header, packet id, properties."""
 _REFUSED_CODES = frozenset({0x90, 0x99})
 _FIRST_FAILURE = 0x80
-_UNSUPPORTED_VERSION = 0x84
 
 
 def classify(code: int) -> SendResult:
@@ -65,6 +64,7 @@ class MqttSettings:
         connect_timeout_s: for TCP, and again for the broker's answer, s.
         in_flight: publishes without acknowledgement, at most; fewer when the broker says so.
         backoff: pauses between tries to connect.
+        probe_s: patience with a broker that is silent to MQTT 5, before 3.1.1 is tried, s.
     """
 
     host: str
@@ -75,6 +75,7 @@ class MqttSettings:
     connect_timeout_s: float
     in_flight: int
     backoff: Backoff
+    probe_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,7 @@ class Connection:
         will: retained state message that the broker publishes when the connection dies.
         events: told of results; not of connecting and its end, which are the caller's to tell.
         clock: bounds the wait for the broker's answer.
+        answer_s: how long that wait is, s.
     """
 
     def __init__(
@@ -104,7 +106,9 @@ class Connection:
         will: bytes,
         events: TransportEvents,
         clock: Clock,
+        answer_s: float,
     ) -> None:
+        self._answer_s = answer_s
         self._settings = settings
         self._protocol = protocol
         self._events = events
@@ -112,7 +116,7 @@ class Connection:
         self._lock = threading.Lock()
         self._reason = ""
         self._over = False
-        self._unsupported = False
+        self._reached = False
         self._was_up = False
         self._window = settings.in_flight
         self._largest = 1 << 28
@@ -125,9 +129,16 @@ class Connection:
         self._client = self._make_client(will)
 
     @property
+    def accepted(self) -> bool:
+        return self._was_up
+
+    @property
     def unsupported(self) -> bool:
-        """The broker does not speak this version of the protocol."""
-        return self._unsupported
+        """The broker was there but did not accept: perhaps it speaks another version.
+
+        It may have said so, hung up, or be waiting for the rest of what it misread.
+        """
+        return self._reached and not self._was_up
 
     def run(self, on_up: Callable[[], None]) -> str:
         """Connect and stay until the end; returns why it ended. Blocks.
@@ -138,12 +149,11 @@ class Connection:
         self._on_up = on_up
         try:
             self._connect()
-            answer_by = self._clock.monotonic() + self._settings.connect_timeout_s
+            self._reached = True
+            answer_by = self._clock.monotonic() + self._answer_s
             while not self._over and self._client.loop(_TURN_S) == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 if not self._was_up and self._clock.monotonic() > answer_by:
                     self.end("the broker does not answer")
-            if not self._was_up and not self._reason:
-                self._unsupported = True
         except OSError as error:
             self._reason = error.strerror or str(error) or type(error).__name__
         except Exception as error:  # noqa: BLE001 - a broker may send anything: this connection
@@ -271,7 +281,6 @@ class Connection:
         properties: Properties | None,
     ) -> None:
         if code.is_failure:
-            self._unsupported = code.value == _UNSUPPORTED_VERSION
             self.end(f"the broker refused the connection: {code}")
             return
         self._window = min(self._window, getattr(properties, "ReceiveMaximum", self._window))

@@ -1,25 +1,11 @@
-"""The world around delivery: a clock that is moved by hand, a broker that answers on command."""
+"""The world around delivery: a transport that answers on command, and ears for a real one."""
 
 from __future__ import annotations
 
+import threading
+
 from agent.ports import TransportEvents
-from agent.values import Monotonic, SendResult, Wall
-
-
-class ManualClock:
-    """Stands still until `advance`."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def monotonic(self) -> Monotonic:
-        return Monotonic(self.seconds)
-
-    def wall(self) -> Wall:
-        return Wall(1_800_000_000.0 + self.seconds)
-
-    def advance(self, seconds: float) -> None:
-        self.seconds += seconds
+from agent.values import SendResult
 
 
 class ScriptedTransport:
@@ -55,3 +41,36 @@ class ScriptedTransport:
 
     def answer(self, entry_id: str, result: SendResult = SendResult.CONFIRMED) -> None:
         self.events.result(entry_id, result, f"broker said {result.value}")
+
+
+class Ears:
+    """Hears what a transport reports, and waits for it."""
+
+    def __init__(self) -> None:
+        self.links: list[tuple[bool, str]] = []
+        self.results: list[tuple[str, SendResult, str]] = []
+        self._heard = threading.Condition()
+
+    def connected(self, up: bool, reason: str) -> None:
+        with self._heard:
+            self.links.append((up, reason))
+            self._heard.notify_all()
+
+    def result(self, entry_id: str, result: SendResult, reason: str) -> None:
+        with self._heard:
+            self.results.append((entry_id, result, reason))
+            self._heard.notify_all()
+
+    def wait_for_link(self, up: bool, times: int = 1) -> str:
+        """The reason of the `times`-th report of this kind."""
+        with self._heard:
+            assert self._heard.wait_for(lambda: len(self._kind(up)) >= times, 15), self.links
+            return self._kind(up)[times - 1]
+
+    def wait_for_results(self, count: int) -> list[tuple[str, SendResult]]:
+        with self._heard:
+            assert self._heard.wait_for(lambda: len(self.results) >= count, 15), self.results
+            return [(entry_id, result) for entry_id, result, _ in self.results]
+
+    def _kind(self, up: bool) -> list[str]:
+        return [reason for is_up, reason in self.links if is_up is up]

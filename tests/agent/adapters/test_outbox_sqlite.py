@@ -237,9 +237,9 @@ def test_a_full_disk_is_one_line_and_leaves_the_rest_intact(open_outbox, path):
 
 
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
-    with pytest.raises(DiskError, match="outbox /proc/nowhere/outbox.sqlite: "):
+    with pytest.raises(DiskError, match=r"outbox /proc/nowhere/outbox.sqlite: "):
         SqliteOutbox(Path("/proc/nowhere/outbox.sqlite"))
     folder = tmp_path / "outbox.sqlite"
     folder.mkdir()
-    with pytest.raises(DiskError, match="(?i)is a directory"):
+    with pytest.raises(DiskError, match=r"(?i)is a directory"):
         SqliteOutbox(folder)

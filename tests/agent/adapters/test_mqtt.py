@@ -1,0 +1,266 @@
+"""The transport against real brokers, and against one that misbehaves."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from agent.adapters.clock import SystemClock
+from agent.adapters.mqtt import MqttSettings, MqttTransport, classify
+from agent.delivery import Backoff, Session
+from agent.values import SendResult, Wall
+from tests.support.broker import Broker, free_port
+from tests.support.delivery_world import Ears
+from tests.support.receiver import running_receiver, wait_until
+from tests.support.recording_broker import RecordingBroker
+
+SESSION = Session(number=7, version="0.1", test=True)
+BIRTH = SESSION.online("armed", "field test", since=Wall(1_800_000_000.0))
+FINAL = SESSION.final("end of file", since=Wall(1_800_000_009.0))
+
+Connect = Callable[..., tuple[MqttTransport, Ears]]
+
+
+@pytest.fixture
+def connect() -> Iterator[Connect]:
+    """Starts transports, and stops them at the end."""
+    started: list[MqttTransport] = []
+
+    def begin(broker: Broker | RecordingBroker, **changes: object) -> tuple[MqttTransport, Ears]:
+        values = {
+            "host": broker.host,
+            "port": broker.port,
+            "topics": "bodycam/spd/cam-7",
+            "client_id": "spd-cam-7",
+            "keepalive_s": 30,
+            "connect_timeout_s": 5.0,
+            "in_flight": 20,
+            "backoff": Backoff(0.05, 0.2),
+            "probe_s": 0.3,
+        }
+        settings = MqttSettings(**{**values, **changes})
+        clock = SystemClock()
+        transport = MqttTransport(
+            settings, birth=BIRTH, will=SESSION.will(), clock=clock, chance=lambda: 0.5
+        )
+        ears = Ears()
+        started.append(transport)
+        transport.start(ears)
+        return transport, ears
+
+    yield begin
+    for transport in started:
+        transport.stop(None)
+
+
+def cut(transport: MqttTransport) -> None:
+    """The connection breaks without a goodbye."""
+    transport._current._client.socket().shutdown(socket.SHUT_RDWR)
+
+
+def test_events_reach_a_subscriber_and_are_confirmed(broker, connect, tmp_path):
+    broker.start()
+    with running_receiver(broker.host, broker.port, tmp_path) as receiver:
+        transport, ears = connect(broker)
+        ears.wait_for_link(True)
+        for number in range(5):
+            transport.send(f"id-{number}", "match", b'{"n":%d}' % number)
+
+        assert sorted(ears.wait_for_results(5)) == [
+            (f"id-{number}", SendResult.CONFIRMED) for number in range(5)
+        ]
+        wait_until(lambda: len(receiver.matches()) == 5, "five events")
+        assert receiver.matches() == [{"n": number} for number in range(5)]
+
+
+def test_birth_will_and_last_words_carry_the_session(broker, connect, tmp_path):
+    broker.start()
+    with running_receiver(broker.host, broker.port, tmp_path) as receiver:
+        transport, ears = connect(broker)
+        ears.wait_for_link(True)
+        wait_until(lambda: len(receiver.states()) == 1, "birth")
+        cut(transport)
+        ears.wait_for_link(True, times=2)
+        wait_until(lambda: len(receiver.states()) == 3, "will and second birth")
+        transport.stop(FINAL)
+        wait_until(lambda: len(receiver.states()) == 4, "last words")
+
+    states = receiver.states()
+    assert {state["session"] for state in states} == {7}
+    assert states[0] == json.loads(BIRTH)
+    # the broker notices the death and the rebirth independently
+    assert sorted((s["online"], s["reason"]) for s in states[1:3]) == [
+        (False, "connection lost"),
+        (True, "field test"),
+    ]
+    assert states[3] == json.loads(FINAL)
+
+
+def test_the_state_stays_at_the_broker_for_those_who_come_later(broker, connect, tmp_path):
+    broker.start()
+    transport, ears = connect(broker)
+    ears.wait_for_link(True)
+    transport.publish_state(SESSION.online("disarmed", "operator", since=Wall(0.0)))
+    transport.stop(FINAL)
+
+    with running_receiver(broker.host, broker.port, tmp_path) as receiver:
+        wait_until(lambda: receiver.states() != [], "the retained state")
+        assert receiver.states() == [json.loads(FINAL)]
+
+
+def test_a_broker_that_is_not_there_is_reported_and_tried_again(broker, connect):
+    transport, ears = connect(broker)
+    reason = ears.wait_for_link(False, times=2)
+    assert reason == f"127.0.0.1:{broker.port}: Connection refused"
+    broker.start()
+    ears.wait_for_link(True)
+    transport.send("id-1", "match", b"{}")
+    assert ears.wait_for_results(1) == [("id-1", SendResult.CONFIRMED)]
+
+
+def test_a_silent_broker_is_left_when_an_id_is_sent_twice(broker, connect):
+    broker.start()
+    transport, ears = connect(broker, connect_timeout_s=0.5)
+    ears.wait_for_link(True)
+    broker.freeze()
+    transport.send("id-1", "match", b"{}")
+    transport.send("id-1", "match", b"{}")
+
+    assert "no acknowledgement of id-1 in time" in ears.wait_for_link(False)
+    assert "does not answer" in ears.wait_for_link(False, times=2)
+    broker.thaw()
+    ears.wait_for_link(True, times=2)
+    before = len(ears.results)
+    transport.send("id-1", "match", b"{}")
+    ears.wait_for_results(before + 1)
+
+
+def test_an_older_broker_is_spoken_to_in_its_own_version(recording_broker, connect):
+    recording_broker.behaviour.versions = (4,)
+    transport, ears = connect(recording_broker)
+    ears.wait_for_link(True)
+    transport.send("id-1", "match", b"{}")
+
+    assert ears.wait_for_results(1) == [("id-1", SendResult.CONFIRMED)]
+    assert recording_broker.heard.levels == [5, 4]
+
+
+def test_embedded_broker_speaks_3_and_mosquitto_5(broker, connect):
+    broker.start()
+    transport, ears = connect(broker)
+    ears.wait_for_link(True)
+    assert transport._current._protocol == {"amqtt": 4, "mosquitto": 5}[broker.kind]
+
+
+@pytest.mark.parametrize(
+    ("code", "result"),
+    [
+        (0x00, SendResult.CONFIRMED),
+        (0x10, SendResult.CONFIRMED),
+        (0x80, SendResult.RETRY),
+        (0x83, SendResult.RETRY),
+        (0x87, SendResult.RETRY),
+        (0x90, SendResult.REFUSED),
+        (0x91, SendResult.RETRY),
+        (0x97, SendResult.RETRY),
+        (0x99, SendResult.REFUSED),
+    ],
+)
+def test_every_puback_code_of_the_standard_is_classified(recording_broker, connect, code, result):
+    recording_broker.behaviour.code = code
+    transport, ears = connect(recording_broker)
+    ears.wait_for_link(True)
+    transport.send("id-1", "match", b"{}")
+
+    assert ears.wait_for_results(1) == [("id-1", result)]
+    assert classify(code) is result
+
+
+def test_what_was_sent_while_disconnected_is_not_kept(recording_broker, connect):
+    recording_broker.go_down()
+    transport, ears = connect(recording_broker)
+    ears.wait_for_link(False)
+    transport.send("id-1", "match", b"lost")
+    recording_broker.come_up()
+    ears.wait_for_link(True)
+    transport.send("id-2", "match", b"kept")
+
+    assert ears.wait_for_results(1) == [("id-2", SendResult.CONFIRMED)]
+    assert recording_broker.heard.events() == [b"kept"]
+
+
+def test_what_a_lost_connection_held_is_not_sent_again_by_itself(recording_broker, connect):
+    recording_broker.behaviour.answers = False
+    transport, ears = connect(recording_broker)
+    ears.wait_for_link(True)
+    for number in range(3):
+        transport.send(f"id-{number}", "match", b"%d" % number)
+    wait_until(lambda: len(recording_broker.heard.events()) == 3, "three events")
+    recording_broker.hang_up()
+    ears.wait_for_link(True, times=2)
+    recording_broker.answer_all()
+    transport.send("id-0", "match", b"0")
+
+    assert ears.wait_for_results(1) == [("id-0", SendResult.CONFIRMED)]
+    assert recording_broker.heard.events() == [b"0", b"1", b"2", b"0"]
+
+
+def test_never_more_open_than_the_broker_allows(recording_broker, connect):
+    recording_broker.behaviour.receive_maximum = 3
+    recording_broker.behaviour.answers = False
+    transport, ears = connect(recording_broker)
+    ears.wait_for_link(True)
+    for number in range(10):
+        transport.send(f"id-{number}", "match", b"{}")
+    wait_until(lambda: recording_broker.unanswered() == 3, "three open")
+    recording_broker.answer_all()
+
+    assert len(ears.wait_for_results(10)) == 10
+    assert recording_broker.heard.most_unanswered == 3
+
+
+def test_an_event_too_large_for_the_broker_is_refused_here(recording_broker, connect):
+    recording_broker.behaviour.maximum_packet = 1000
+    transport, ears = connect(recording_broker)
+    ears.wait_for_link(True)
+    transport.send("id-1", "match", b"x" * 1000)
+    transport.send("id-2", "match", b"x" * 500)
+
+    assert sorted(ears.wait_for_results(2)) == [
+        ("id-1", SendResult.REFUSED),
+        ("id-2", SendResult.CONFIRMED),
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"\x20\x03\x00\x87\x00",  # CONNACK: not authorised
+        b"\x20\x01\x00",  # CONNACK cut short
+        b"\xff\xff\xff\xff\xff\xff",  # no MQTT at all
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x40\x02\x00\x01",  # PUBACK before CONNACK
+    ],
+)
+def test_a_broker_that_talks_nonsense_is_tried_again(recording_broker, connect, greeting):
+    recording_broker.behaviour.greeting = greeting
+    transport, ears = connect(recording_broker, connect_timeout_s=0.3)
+    reason = ears.wait_for_link(False, times=2)
+    assert reason.startswith("127.0.0.1:")
+    assert "\n" not in reason
+    recording_broker.behaviour.greeting = None
+    ears.wait_for_link(True)
+
+
+def test_stop_comes_back_quickly_with_no_broker_at_all(connect):
+    class Nowhere:
+        host, port = "127.0.0.1", free_port()
+
+    transport, ears = connect(Nowhere(), backoff=Backoff(60.0, 60.0))
+    ears.wait_for_link(False)
+    transport.stop(FINAL)
+    assert not transport._thread.is_alive()
