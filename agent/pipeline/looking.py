@@ -79,7 +79,9 @@ class Watcher:
             return None
         now = shrink(frame.image)
         before = self._thumbnail
-        motion = estimate(before, now) if before is not None and self.tracker.count else None
+        motion = None
+        if before is not None and self.tracker.count:
+            motion = estimate(before, now, self.tracker.boxes())
         self._forget_picture()
         self._thumbnail = now
         return motion

@@ -16,7 +16,7 @@ from agent.config import TrackingConfig
 from agent.stages import kalman
 from agent.stages.association import Gate, assign, costs
 from agent.stages.lifecycle import Life, born, missed, out_of_sight, seen
-from agent.values import FaceDetections, Monotonic, Track, TrackState, TrackUpdate
+from agent.values import Boxes, FaceDetections, Monotonic, Track, TrackState, TrackUpdate
 from agent.vision.motion import Motion
 
 _IN_SIGHT = frozenset({TrackState.TENTATIVE, TrackState.CONFIRMED})
@@ -59,6 +59,10 @@ class Tracker:
     def started(self) -> int:
         """Tracks begun so far."""
         return self._next_id - 1
+
+    def boxes(self) -> Boxes:
+        """(n, 4) boxes of every live track as of the last update, in the order of `tracks`."""
+        return kalman.to_boxes(self._bank)
 
     def tracks(self) -> tuple[Track, ...]:
         """Every live track as of the last update, ordered by id."""

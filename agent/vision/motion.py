@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from agent.values import F32, U8, BgrImage
+from agent.values import F32, U8, BgrImage, Boxes
 
 F64 = npt.NDArray[np.float64]
 
@@ -22,6 +22,9 @@ WIDTH_PX = 160
 _CORNERS = 40
 _MIN_CORNERS = 8
 _MIN_INLIERS = 0.4
+_MIN_SPREAD = 0.1
+"""Corners must lie apart by this share of the width (standard deviation): what all lies in one
+spot may be a thing that moves, and says little about the rest of the picture."""
 _MAX_SCALE = 1.3
 _STOP = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 5, 0.03)
 
@@ -81,25 +84,44 @@ def shrink(image: BgrImage) -> Thumbnail:
     return Thumbnail(grey, (width / small_w, height / small_h), (width, height))
 
 
-def estimate(previous: Thumbnail, current: Thumbnail) -> Motion:
+def estimate(previous: Thumbnail, current: Thumbnail, people: Boxes | None = None) -> Motion:
     """The camera's motion from `previous` to `current`, in pixels of the full frame.
 
-    The identity where nothing can be said: other sizes, a blank picture, too few corners, no
-    majority of corners that moves alike, a jump in scale that no camera makes.
+    The identity where nothing can be said: other sizes, a blank picture, too few corners or all
+    in one spot, no majority of corners that moves alike, a jump in scale that no camera makes.
+
+    Args:
+        previous: the earlier picture.
+        current: the later one.
+        people: (n, 4) face boxes in the earlier frame, left-top-right-bottom in its pixels;
+            faces and the bodies under them move by themselves and are left out.
     """
     if previous.size != current.size:
         return Motion.identity()
-    corners = cv2.goodFeaturesToTrack(previous.grey, _CORNERS, 0.02, 7, blockSize=3)
+    mask = None if people is None or not len(people) else _background(previous, people)
+    corners = cv2.goodFeaturesToTrack(previous.grey, _CORNERS, 0.02, 7, mask=mask, blockSize=3)
     if corners is None or len(corners) < _MIN_CORNERS:
         return Motion.identity()
     moved, found, _ = cv2.calcOpticalFlowPyrLK(
         previous.grey, current.grey, corners, None, winSize=(9, 9), maxLevel=3, criteria=_STOP
     )
     kept = found.ravel() == 1
-    if np.count_nonzero(kept) < _MIN_CORNERS:
+    before, after = corners[kept].reshape(-1, 2), moved[kept].reshape(-1, 2)
+    if len(before) < _MIN_CORNERS or before.std(axis=0).max() < _MIN_SPREAD * WIDTH_PX:
         return Motion.identity()
     scale = np.asarray(current.scale, np.float32)
-    return _fit(corners[kept].reshape(-1, 2) * scale, moved[kept].reshape(-1, 2) * scale, scale)
+    return _fit(before * scale, after * scale, scale)
+
+
+def _background(picture: Thumbnail, people: Boxes) -> U8:
+    """255 where no face or body is: a body is two faces wider and four faces longer."""
+    mask = np.full(picture.grey.shape, 255, np.uint8)
+    wide = people[:, 2] - people[:, 0]
+    body = people + np.stack([-wide, -wide / 2, wide, 4 * wide], axis=1)
+    area = np.maximum(body / np.tile(np.asarray(picture.scale, np.float32), 2), 0).astype(int)
+    for left, top, right, bottom in area.tolist():
+        mask[top : bottom + 1, left : right + 1] = 0
+    return mask
 
 
 def _fit(before: F32, after: F32, scale: F32) -> Motion:

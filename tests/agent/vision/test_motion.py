@@ -75,6 +75,24 @@ def test_one_thing_that_moves_alone_is_not_the_camera(street: np.ndarray) -> Non
     assert np.allclose(found.matrix, np.eye(2, 3), atol=0.5)
 
 
+def test_people_who_fill_the_picture_are_not_the_camera(street: np.ndarray) -> None:
+    still = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+    moved = still.copy()
+    still[60:300, 60:300] = moved[60:300, 100:340] = street[60:300, 60:300]
+    still[60:300, 400:560] = moved[60:300, 440:600] = street[200:440, 400:560]
+    before, after = shrink(still), shrink(moved)
+    assert estimate(before, after).matrix[0, 2] > 20
+    people = np.array([(120, 70, 240, 200), (420, 70, 540, 200)], np.float32)
+    assert np.array_equal(estimate(before, after, people).matrix, np.eye(2, 3))
+
+
+def test_corners_in_one_spot_say_nothing_of_the_rest(street: np.ndarray) -> None:
+    still = np.full((SIZE[1], SIZE[0], 3), 90, np.uint8)
+    moved = still.copy()
+    still[100:160, 100:160] = moved[110:170, 120:180] = street[100:160, 100:160]
+    assert np.array_equal(estimate(shrink(still), shrink(moved)).matrix, np.eye(2, 3))
+
+
 def test_a_blank_picture_says_nothing() -> None:
     blank = shrink(np.full((360, 640, 3), 128, np.uint8))
     assert np.array_equal(estimate(blank, blank).matrix, np.eye(2, 3))
