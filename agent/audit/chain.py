@@ -160,10 +160,13 @@ def verify(lines: Iterable[bytes]) -> ChainReport:
     Args:
         lines: as read from the file, each with its newline.
     """
-    head = Link()
+    head, torn = Link(), False
     for line in lines:
-        if not line.endswith(b"\n"):  # only the last line of a file can lack it
-            return ChainReport(head.seq + 1, head, "", torn=True)
+        if torn:
+            return _broken(head, "it has no end, yet more follows")
+        torn = not line.endswith(b"\n")
+        if torn:
+            continue
         try:
             record = read_record(line[:-1])
         except ValueError as error:
@@ -173,7 +176,7 @@ def verify(lines: Iterable[bytes]) -> ChainReport:
         if record["prev"] != head.hash:
             return _broken(head, "it does not follow from the record before it")
         head = Link(record["seq"], record["hash"])
-    return ChainReport(head.seq + 1, head, "", torn=False)
+    return ChainReport(head.seq + 1, head, "", torn=torn)
 
 
 def _broken(head: Link, why: str) -> ChainReport:

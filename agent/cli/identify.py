@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     found: list[tuple[str, list[FaceAnswer], float]] = []
     try:
         for path in args.images:
-            found.append(_search(path, context, gallery, rule))
+            found.append(_search(path, context, gallery, rule))  # noqa: PERF401 - kept on failure
     finally:
         if found:
             context.audit().append(

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.audit.chain import GENESIS, KINDS, Link, canonical, make_record, read_record, verify
+from agent.values import Wall
+
+NOW = Wall(1_800_000_000.5)
+
+
+def chain(count=4):
+    lines, link = [], Link()
+    for number in range(count):
+        fields = {"list": "local-1", "version": number, "entries": 1}
+        line, link = make_record(link, "enrol", fields, now=Wall(NOW + number))
+        lines.append(line)
+    return lines
+
+
+LINES = chain()
+
+
+def test_a_record_is_canonical_json_of_fixed_keys():
+    line, link = make_record(Link(), "remove", {"version": 2, "list": "l-1"}, now=NOW)
+    assert line.endswith(b"\n")
+    record = json.loads(line)
+    assert record == {
+        "seq": 0,
+        "time": "2027-01-15T08:00:00.500Z",
+        "kind": "remove",
+        "fields": {"list": "l-1", "version": 2},
+        "prev": GENESIS,
+        "hash": link.hash,
+    }
+    assert canonical(record) == line[:-1]
+
+
+def test_a_whole_chain():
+    report = verify(LINES)
+    assert (report.intact, report.records, report.torn) == (True, 4, False)
+    assert report.head == Link(3, json.loads(LINES[-1])["hash"])
+
+
+def test_an_empty_log_is_whole():
+    report = verify([])
+    assert (report.intact, report.records, report.head) == (True, 0, Link())
+
+
+def test_every_flipped_bit_is_found():
+    text = b"".join(LINES)
+    missed = []
+    for bit in range(len(text) * 8):
+        damaged = bytearray(text)
+        damaged[bit // 8] ^= 1 << bit % 8
+        report = verify(bytes(damaged).splitlines(keepends=True))
+        torn_at_the_end = report.torn and report.records == 3 and bit // 8 == len(text) - 1
+        if report.intact and not torn_at_the_end:
+            missed.append(bit)
+    assert not missed
+
+
+@given(st.integers(1, len(LINES[-1]) - 1))
+def test_a_torn_last_line_is_no_tampering(length):
+    report = verify([*LINES[:-1], LINES[-1][:length]])
+    assert (report.intact, report.torn, report.records) == (True, True, 3)
+
+
+@pytest.mark.parametrize(
+    ("lines", "intact_records", "says"),
+    [
+        ([LINES[0], *LINES[2:]], 1, "record 1 is missing"),
+        (LINES[1:], 0, "record 0 is missing"),
+        ([LINES[0], LINES[2], LINES[1], LINES[3]], 1, "missing"),
+        ([*LINES[:2], LINES[1], *LINES[2:]], 2, "record 2 is missing, 1 follows"),
+        ([*LINES[:2], b"\n", *LINES[2:]], 2, "not JSON"),
+        ([LINES[0], b"[]\n"], 1, "not an audit record"),
+        ([LINES[0], LINES[1].replace(b",", b", ", 1)], 1, "not canonical"),
+        ([LINES[0], b"[" * 10_000 + b"\n"], 1, "not JSON"),
+        ([LINES[0], b" " * 20_000 + b"\n"], 1, "longer than"),
+    ],
+)
+def test_tampering_is_told_with_its_place(lines, intact_records, says):
+    report = verify(lines)
+    assert not report.intact
+    assert report.records == intact_records
+    assert report.problem.startswith(f"record {intact_records}: ")
+    assert says in report.problem
+
+
+def test_a_rewritten_record_breaks_the_next_link():
+    other, _ = make_record(
+        Link(0, json.loads(LINES[0])["hash"]), "enrol", {"version": 9}, now=Wall(NOW + 1)
+    )
+    report = verify([LINES[0], other, *LINES[2:]])
+    assert (report.records, report.problem) == (
+        2,
+        "record 2: it does not follow from the record before it",
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "says"),
+    [
+        ("gossip", {}, "no such kind"),
+        ("enrol", {"name": "Erika"}, "field 'name' may not be recorded"),
+        ("enrol", {"template": "0.1"}, "field 'template' may not"),
+        ("alert", {"entry": "Erika Mustermann"}, "entry is not what"),
+        ("enrol", {"entries": -1}, "entries is not what"),
+        ("enrol", {"entries": True}, "entries is not what"),
+        ("enrol", {"entries": 2**60}, "entries is not what"),
+        ("import", {"source": "ABC"}, "source is not what"),
+        ("disarm", {"reason": "x" * 201}, "reason is not what"),
+        ("disarm", {"reason": "two\nlines"}, "reason is not what"),
+    ],
+)
+def test_only_what_is_listed_may_be_recorded(kind, fields, says):
+    with pytest.raises(ValueError, match=says):
+        make_record(Link(), kind, fields, now=NOW)
+
+
+def test_what_may_not_be_recorded_is_found_even_behind_a_good_hash(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("agent.audit.chain._fields_problem", lambda _kind, _fields: "")
+        line, _ = make_record(Link(), "enrol", {"name": "Erika"}, now=NOW)
+    with pytest.raises(ValueError, match="may not be recorded"):
+        read_record(line[:-1])
+
+
+def test_no_kind_has_room_for_a_name_or_a_picture():
+    fields = {field for rules in KINDS.values() for field in rules}
+    assert not fields & {"name", "template", "vector", "image", "crop", "box", "photo", "file"}
