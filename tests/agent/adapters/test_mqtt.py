@@ -248,7 +248,7 @@ def test_an_event_too_large_for_the_broker_is_refused_here(recording_broker, con
 )
 def test_a_broker_that_talks_nonsense_is_tried_again(recording_broker, connect, greeting):
     recording_broker.behaviour.greeting = greeting
-    transport, ears = connect(recording_broker, connect_timeout_s=0.3)
+    _, ears = connect(recording_broker, connect_timeout_s=0.3)
     reason = ears.wait_for_link(False, times=2)
     assert reason.startswith("127.0.0.1:")
     assert "\n" not in reason

@@ -92,6 +92,14 @@ def test_marks_a_month_old_are_forgotten(open_outbox):
     assert outbox.cooldown("old") is None
 
 
+def test_the_marks_of_one_activation_are_found_by_prefix(open_outbox):
+    outbox = open_outbox()
+    for number, key in ((1, "a/s-1"), (2, "a/s_2"), (3, "b/s-1"), (4, "A/s-1")):
+        outbox.put(an_entry(number), cooldown=(key, Wall(100.0 + number)))
+
+    assert outbox.cooldowns("a/") == {"s-1": (ulid(1), 101.0), "s_2": (ulid(2), 102.0)}
+
+
 def test_attempts_are_counted_and_parked_ones_kept_aside(open_outbox):
     outbox = open_outbox()
     for number in (1, 2):

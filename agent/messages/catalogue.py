@@ -1,0 +1,97 @@
+"""Every wire format with its JSON Schema and an example, as the text of files.
+
+Generated into `agent/docs/schemas` and `agent/docs/examples`; a test keeps those in step.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import BaseModel
+
+from agent.messages.control import ControlReply, ControlRequest
+from agent.messages.match import (
+    MATCH_TYPE,
+    UPDATE_TYPE,
+    FaceInfo,
+    MatchData,
+    MatchEvent,
+    ModelHashes,
+    WatchlistInfo,
+)
+from agent.messages.state import StateMessage
+
+WIRE_MODELS: dict[str, type[BaseModel]] = {
+    "match": MatchEvent,
+    "state": StateMessage,
+    "control-request": ControlRequest,
+    "control-reply": ControlReply,
+}
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_FIRST_ID = "01K3GD4Z8AAAAAAAAAAAAAAAAA"
+_UPDATE_ID = "01K3GD5T1JBBBBBBBBBBBBBBBB"
+
+
+def schema_text(model: type[BaseModel]) -> str:
+    """The JSON Schema (2020-12) of a model, as the text of a file."""
+    return _text({"$schema": _DIALECT, **model.model_json_schema(by_alias=True)})
+
+
+def schemas() -> dict[str, str]:
+    """File name to text, for every wire format."""
+    return {f"{name}.schema.json": schema_text(model) for name, model in WIRE_MODELS.items()}
+
+
+def examples() -> dict[str, str]:
+    """File name to text; the name begins with that of the format."""
+    first = _example_match(match=None)
+    del first["data"]["match"]
+    state = StateMessage(
+        session=12,
+        online=True,
+        state="armed",
+        reason="field test",
+        version="0.1.0",
+        since="2026-03-01T12:00:00.000Z",
+        watchlist="field-test",
+        test=True,
+    )
+    return {
+        "match.json": _text(first),
+        "match.update.json": _text(_example_match(match=_FIRST_ID)),
+        "state.json": _text(state.model_dump(mode="json", by_alias=True)),
+    }
+
+
+def _example_match(match: str | None) -> dict[str, Any]:
+    event = MatchEvent(
+        id=_UPDATE_ID if match else _FIRST_ID,
+        source="/field-test/camera-1",
+        type=UPDATE_TYPE if match else MATCH_TYPE,
+        time="2026-03-01T12:34:56.789Z",
+        subject="s-0042",
+        data=MatchData(
+            entry="e-0042",
+            subject="s-0042",
+            similarity=0.634512,
+            threshold=0.5,
+            margin=0.281034,
+            shots=5,
+            first_seen="2026-03-01T12:34:55.100Z",
+            last_seen="2026-03-01T12:34:56.700Z",
+            face=FaceInfo(width_px=87.3, quality=0.81),
+            watchlist=WatchlistInfo(id="field-test", version=3),
+            models=ModelHashes(detector="1" * 64, embedder="2" * 64),
+            policy="3" * 64,
+            authorisation="field-test",
+            activation="01K3GD0000CCCCCCCCCCCCCCCC",
+            test=True,
+            match=match,
+        ),
+    )
+    return event.model_dump(mode="json")
+
+
+def _text(tree: Any) -> str:
+    return json.dumps(tree, indent=2, ensure_ascii=False) + "\n"
