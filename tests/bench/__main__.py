@@ -1,0 +1,120 @@
+"""`python -m tests.bench [--only NAME]`: ours against the OpenCV way, in one run on one machine.
+
+Writes build/bench.json (merged with what is there), build/bench-detail.json (extremes, peak memory,
+how it was done) and build/bench.md (for the README).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from agent.errors import BodycamError, Exit
+from tests.bench import networks, whole
+from tests.bench.machine import machine
+from tests.bench.results import Comparison, merge_into
+from tests.bench.table import markdown, print_tables
+
+OUT = Path("build/bench.json")
+DEMO_REPORT = Path("build/demo/report.json")
+
+Results = dict[str, Any]
+
+
+def main() -> int:
+    args = _arguments()
+    found: Results = {"machine": machine()}
+    detail: Results = {"machine": machine()}
+    try:
+        names = things(args.only)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return int(Exit.USAGE)
+    for name in names:
+        print(f"measuring {name} …", file=sys.stderr, flush=True)
+        try:
+            compared, others = THINGS[name](args)
+        except (FileNotFoundError, RuntimeError, BodycamError) as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            return int(Exit.NO_INPUT)
+        _take(found, detail, compared, others)
+    results = merge_into(args.out, found)
+    details = merge_into(args.out.with_name("bench-detail.json"), detail)
+    command = "make bench" + (f" ONLY={args.only}" if args.only else "")
+    text = markdown(results, details, command)
+    args.out.with_name("bench.md").write_text(text, encoding="utf-8")
+    print_tables(results, details)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--only", metavar="NAME", default="", help=", ".join(THINGS))
+    parser.add_argument("--threads", type=int, help="default: 1 for a network, 2 for the whole")
+    parser.add_argument("--rounds", type=int, help="default: 30 for a network, 5 for the whole")
+    parser.add_argument("--out", type=Path, default=OUT)
+    return parser.parse_args()
+
+
+def things(word: str) -> list[str]:
+    """The things called so, or whose names begin so; `detector_640_int8` is in `detector_640`.
+
+    Raises:
+        ValueError: there are none.
+    """
+    found = [name for name in THINGS if name.startswith(word) or word.startswith(f"{name}_")]
+    if not found:
+        raise ValueError(f"no such benchmark: {word}; there are {', '.join(THINGS)}")
+    return found
+
+
+def _take(
+    found: Results, detail: Results, compared: dict[str, Comparison], others: Results
+) -> None:
+    """Sort what was measured into what bench.json promises and what lies beside it."""
+    for name, comparison in compared.items():
+        detail[name] = comparison.detail()
+        if not name.endswith(("_every_frame", "_dlib")):
+            found[name] = comparison.entry()
+    for name, value in others.items():
+        (found if name in ("watchlist_300k", "demo_rss_mb") else detail)[name] = value
+
+
+def _network(
+    measure: Callable[[str, int, int], dict[str, Comparison]], name: str, args: argparse.Namespace
+) -> whole.Measured:
+    return measure(name, args.threads or 1, args.rounds or 30), {}
+
+
+def _whole(name: str, task: str, args: argparse.Namespace) -> whole.Measured:
+    return whole.end_to_end(name, task, args.threads or 2, args.rounds or 5)
+
+
+def _watchlist(_args: argparse.Namespace) -> whole.Measured:
+    return whole.watchlist()
+
+
+def _demo(_args: argparse.Namespace) -> whole.Measured:
+    if not DEMO_REPORT.is_file():
+        print(f"{DEMO_REPORT}: not there; run `make demo` for its memory", file=sys.stderr)
+        return {}, {}
+    report = json.loads(DEMO_REPORT.read_text(encoding="utf-8"))
+    return {}, {"demo_rss_mb": report["rss_peak_mb"]}
+
+
+THINGS: dict[str, Callable[[argparse.Namespace], whole.Measured]] = {
+    **{name: partial(_network, networks.detector, name) for name in networks.SIZES},
+    **{name: partial(_network, networks.embedder, name) for name in networks.BATCHES},
+    "watchlist_300k": _watchlist,
+    "end_to_end_360p_300k": partial(_whole, "end_to_end_360p_300k", "footage"),
+    "crowd_1080p_100": partial(_whole, "crowd_1080p_100", "crowd"),
+    "demo_rss_mb": _demo,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

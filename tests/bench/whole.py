@@ -1,0 +1,83 @@
+"""The whole way from frames to searched faces, and the list of 300,000 alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.config import Config
+from tests.bench.children import Worker
+from tests.bench.peer import opencv, peer_files
+from tests.bench.results import Comparison
+from tests.bench.timing import Spread, alternate
+
+Measured = tuple[dict[str, Comparison], dict[str, Any]]
+
+HOW = {
+    "footage": (
+        "end_to_end_360p_300k: single_face.mp4 and WolfgangLanger_Pexels.mp4, 640x360, decoding "
+        "included, 300,000 templates (a figure of speed only). Ours: agent.pipeline on one "
+        "thread, decoding on another through the runtime's mailbox, detections at most 15 a second "
+        "of footage as configured by default (`_every_frame`: on every frame). Peer: read, detect, "
+        "align, embed and search every face of every frame with an exact product, one after the "
+        "other."
+    ),
+    "crowd": (
+        "crowd_1080p_100: 100 faces of a few people in a swaying 1920x1080 picture, no decoding, "
+        "300,000 templates. Ours: agent.pipeline over 3 s of it. Peer: every face of "
+        "every frame."
+    ),
+}
+
+
+def end_to_end(name: str, task: str, threads: int, rounds: int) -> Measured:
+    """Frames per second of both sides, in processes of their own, and their peak memory."""
+    rate = Config().detection.max_rate_hz
+    with Worker("ours", threads=threads) as ours, Worker("peer", threads=threads) as peer:
+        ours.ready()
+        peer.ready()
+        precision = ours.ask(task=task, rate_hz=rate)["precision"]
+        spreads = alternate(
+            {
+                "ours": lambda: ours.fps(task=task, rate_hz=rate),
+                "peer": lambda: peer.fps(task=task),
+                "every_frame": lambda: ours.fps(task=task, rate_hz=0),
+            },
+            rounds=rounds,
+            warm_up=0,
+        )
+        ours.finish()
+        peer.finish()
+    compared = {
+        name: _compare(spreads["ours"], spreads["peer"], threads, precision, HOW[task]),
+        f"{name}_every_frame": _compare(
+            spreads["every_frame"], spreads["peer"], threads, precision, HOW[task]
+        ),
+    }
+    return compared, {f"{name}_rss_peak_mb": {"ours": ours.peak_mb, "peer": peer.peak_mb}}
+
+
+def watchlist() -> Measured:
+    """Search times on one thread, agreement with the exact answer, and memory.
+
+    The agreement is over new pictures of people on the list; beside it that over strangers, whose
+    best template is far below any threshold.
+    """
+    with Worker("watchlist", threads=1) as worker:
+        worker.ready()
+        found = worker.ask()
+    strangers = found.pop("strangers")
+    return {}, {"watchlist_300k": found, "watchlist_300k_strangers_top1_agreement": strangers}
+
+
+def _compare(ours: Spread, peer: Spread, threads: int, precision: str, how: str) -> Comparison:
+    detector, embedder = (path.name for path in peer_files())
+    return Comparison(
+        ours,
+        peer,
+        opencv("FaceDetectorYN", "FaceRecognizerSF", "numpy"),
+        f"{detector}, {embedder}",
+        "frames/s",
+        threads,
+        precision,
+        how,
+    )

@@ -1,0 +1,165 @@
+"""A process for one side, so that its threads and its memory are its own.
+
+It makes itself ready, then does one pass for each line on stdin and answers with one line of JSON:
+
+    python -m tests.bench.worker ours --precision auto --threads 2
+    {"task": "footage", "rate_hz": 15}  ->  {"frames": 544, "seconds": 1.2}
+
+The last answer, after stdin ends, is its peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+
+from agent.adapters.hnsw_gallery import HnswGallery
+from agent.config import Config
+from agent.values import Vectors
+from tests.bench import ours, pictures, vectors
+from tests.bench.peer import PeerPipeline
+
+PEER_CROWD_FRAMES = 4
+"""Every frame costs the peer alike, so that a few tell its rate."""
+OUR_CROWD_FRAMES = 90
+"""Three seconds: ours does more for a face that it has just met than later."""
+PROBES = 2000
+
+Task = dict[str, Any]
+Pass = Callable[[Task], dict[str, Any]]
+
+
+def main() -> None:
+    args = _arguments()
+    cv2.setNumThreads(args.threads)
+    work = {"ours": _ours, "peer": _peer, "watchlist": _watchlist}[args.side](args)
+    _say({"ready": True})
+    for line in sys.stdin:
+        _say(work(json.loads(line)))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _say({"rss_peak_mb": round(peak / 1024, 1)})
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("side", choices=("ours", "peer", "watchlist"))
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--templates", type=int, default=300_000)
+    return parser.parse_args()
+
+
+def _say(answer: dict[str, Any]) -> None:
+    print(json.dumps(answer), flush=True)
+
+
+def _ours(args: argparse.Namespace) -> Pass:
+    made = ours.networks(args.precision, args.threads)
+    listed = ours.gallery(vectors.templates(args.templates, seed=1), args.threads)
+
+    def run(task: Task) -> dict[str, Any]:
+        if task["task"] == "crowd":
+            shown = pictures.swaying(pictures.crowd(), OUR_CROWD_FRAMES)
+            return _timed(lambda: ours.play(shown, made, listed, task["rate_hz"]))
+        clips = [pictures.asset(name) for name in pictures.CLIPS]
+        return _timed(
+            lambda: sum(
+                ours.play(ours.footage(clip), made, listed, task["rate_hz"]) for clip in clips
+            )
+        )
+
+    return lambda task: {**run(task), "precision": made.precision}
+
+
+def _peer(args: argparse.Namespace) -> Pass:
+    settings = Config().detection
+    pipeline = PeerPipeline(
+        vectors.templates(args.templates, seed=1),
+        score=settings.score,
+        nms_iou=settings.nms_iou,
+    )
+
+    def run(task: Task) -> dict[str, Any]:
+        pipeline.faces = 0
+        if task["task"] == "crowd":
+            shown = pictures.swaying(pictures.crowd(), PEER_CROWD_FRAMES)
+            return _timed(lambda: len([pipeline.frame(frame.image) for frame in shown]))
+        clips = [pictures.asset(name) for name in pictures.CLIPS]
+        return _timed(lambda: sum(_peer_clip(str(clip), pipeline) for clip in clips))
+
+    return lambda task: {**run(task), "faces": pipeline.faces}
+
+
+def _peer_clip(path: str, pipeline: PeerPipeline) -> int:
+    capture = cv2.VideoCapture(path)
+    frames = 0
+    while True:
+        found, image = capture.read()
+        if not found:
+            capture.release()
+            return frames
+        pipeline.frame(image)
+        frames += 1
+
+
+def _watchlist(args: argparse.Namespace) -> Pass:
+    templates = vectors.templates(args.templates, seed=1)
+    listed = ours.gallery(templates, threads=2)
+    asked = vectors.new_pictures(templates, PROBES, seed=2)
+    strangers = vectors.templates(PROBES, seed=3)
+
+    def run(_task: Task) -> dict[str, Any]:
+        times, found = _searched(listed, asked)
+        figures = {
+            "search_p50_ms": round(float(np.quantile(times, 0.5)), 4),
+            "search_p99_ms": round(float(np.quantile(times, 0.99)), 4),
+            "rss_mb": _resident_mb(),
+            "top1_agreement": _agreement(templates, asked, found),
+        }
+        others = _searched(listed, strangers)[1]
+        return {**figures, "strangers": _agreement(templates, strangers, others)}
+
+    return run
+
+
+def _searched(listed: HnswGallery, asked: Vectors) -> tuple[list[float], list[float]]:
+    """Milliseconds and best similarity of each probe, searched one by one."""
+    times, similarities = [], []
+    for probe in asked:
+        began = time.perf_counter()
+        (found,) = listed.search(probe[None])
+        times.append(1000 * (time.perf_counter() - began))
+        similarities.append(found.best.similarity if found.best else -1.0)
+    return times, similarities
+
+
+def _agreement(templates: Vectors, asked: Vectors, similarities: list[float]) -> float:
+    """Share of probes for which the search found the best template there is."""
+    missed = vectors.exact_best(templates, asked) - similarities
+    return round(float((missed < 1e-5).mean()), 5)
+
+
+def _resident_mb() -> float:
+    """What the process holds now, interpreter and list included."""
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        pages = int(file.read().split()[1])
+    return round(pages * resource.getpagesize() / 2**20, 1)
+
+
+def _timed(work: Callable[[], int]) -> dict[str, Any]:
+    began = time.perf_counter()
+    frames = work()
+    seconds = time.perf_counter() - began
+    return {"frames": frames, "seconds": round(seconds, 4)}
+
+
+if __name__ == "__main__":
+    main()
