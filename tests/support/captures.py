@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 import cv2
@@ -57,12 +58,14 @@ class FakeCapture:
 
 
 class CaptureShop:
-    """A capture factory that hands out prepared captures, and notes what was asked."""
+    """Hands out prepared captures; notes what was asked, and under which options for FFmpeg."""
 
     def __init__(self, *captures: FakeCapture) -> None:
         self.captures = list(captures)
         self.asked: list[tuple[str, int, list[int]]] = []
+        self.options: list[str] = []
 
     def __call__(self, source: str, backend: int, parameters: list[int]) -> FakeCapture:
         self.asked.append((source, backend, parameters))
+        self.options.append(os.environ.get("OPENCV_FFMPEG_CAPTURE_OPTIONS", ""))
         return self.captures.pop(0)

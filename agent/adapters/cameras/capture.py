@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeAlias
 
 import cv2
@@ -32,3 +34,20 @@ def opencv_capture(source: str, backend: int, parameters: list[int]) -> Capture:
     """The real one. It does not raise: ask `isOpened`."""
     capture: Capture = cv2.VideoCapture(source, backend, parameters)
     return capture
+
+
+@contextmanager
+def environment(name: str, value: str) -> Iterator[None]:
+    """Set a variable that OpenCV reads when it opens a source, for so long only.
+
+    It must not reach the next source: what suits a stream spoils a file. A value that the user
+    has set stays.
+    """
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)

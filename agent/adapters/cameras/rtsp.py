@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import cv2
 
 from agent.adapters.cameras.address import without_credentials
-from agent.adapters.cameras.capture import Capture, CaptureFactory, opencv_capture
+from agent.adapters.cameras.capture import Capture, CaptureFactory, environment, opencv_capture
 from agent.adapters.cameras.live_capture import LiveCaptureCamera
 from agent.adapters.opencv_quiet import quieten_opencv
 from agent.config import CameraConfig
@@ -34,15 +32,15 @@ def rtsp_camera(
 
     def connect() -> Capture:
         quieten_opencv()
-        os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", _OPTIONS)
         silence_ms = round(config.stall_s * 1000)
-        timeouts = [
-            cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
-            silence_ms,
-            cv2.CAP_PROP_READ_TIMEOUT_MSEC,
-            silence_ms,
+        # One decoder thread: each further one holds a frame back.
+        parameters = [
+            *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, silence_ms),
+            *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, silence_ms),
+            *(cv2.CAP_PROP_N_THREADS, 1),
         ]
-        opened = capture(url, cv2.CAP_FFMPEG, timeouts)
+        with environment("OPENCV_FFMPEG_CAPTURE_OPTIONS", _OPTIONS):
+            opened = capture(url, cv2.CAP_FFMPEG, parameters)
         if not opened.isOpened():
             opened.release()
             raise CameraError(

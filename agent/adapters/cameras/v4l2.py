@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import cv2
 
-from agent.adapters.cameras.capture import Capture, CaptureFactory, opencv_capture
+from agent.adapters.cameras.capture import Capture, CaptureFactory, environment, opencv_capture
 from agent.adapters.cameras.live_capture import LiveCaptureCamera
 from agent.adapters.opencv_quiet import quieten_opencv
 from agent.config import CameraConfig
@@ -41,8 +41,8 @@ def v4l2_camera(
     def connect() -> Capture:
         _check(device, probe or _open_and_close)
         quieten_opencv()
-        os.environ["OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT"] = str(max(1, round(config.stall_s)))
-        opened = capture(device, cv2.CAP_V4L2, [])
+        with environment("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(max(1, round(config.stall_s)))):
+            opened = capture(device, cv2.CAP_V4L2, [])
         if not opened.isOpened():
             opened.release()
             raise CameraError(f"{device}: not a video capture device; try the next number")

@@ -23,11 +23,6 @@ def shot(i, size=(320, 240)):
     return picture(i, size)
 
 
-@pytest.fixture(autouse=True)
-def _environment(monkeypatch):
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-
-
 def webcam(*captures, clock=None, probe=lambda _: None, live=True):
     shop = CaptureShop(*captures)
     camera = v4l2_camera(
@@ -147,8 +142,10 @@ def test_rtsp_uses_tcp_and_timeouts_and_hides_the_password():
     assert dict(zip(parameters[::2], parameters[1::2], strict=True)) == {
         cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: 5000,
         cv2.CAP_PROP_READ_TIMEOUT_MSEC: 5000,
+        cv2.CAP_PROP_N_THREADS: 1,
     }
-    assert "rtsp_transport;tcp" in os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"]
+    assert "rtsp_transport;tcp" in shop.options[0]
+    assert "OPENCV_FFMPEG_CAPTURE_OPTIONS" not in os.environ
     camera.read()
     for call in (camera.read, camera.open):
         with pytest.raises(CameraError, match=r"rtsp://cam\.example:8554/live") as caught:
@@ -159,3 +156,11 @@ def test_rtsp_uses_tcp_and_timeouts_and_hides_the_password():
 def test_read_in_full_is_not_live():
     camera, _ = webcam(FakeCapture([shot(0)]), live=False)
     assert not camera.live
+
+
+def test_options_of_the_user_for_ffmpeg_stay(monkeypatch):
+    monkeypatch.setenv("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;udp")
+    shop = CaptureShop(FakeCapture([shot(0)]))
+    rtsp_camera(PASSWORD_URL, CONFIG, FakeClock(), capture=shop).open()
+    assert shop.options == ["rtsp_transport;udp"]
+    assert os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] == "rtsp_transport;udp"
