@@ -149,7 +149,7 @@ def _arrays(path: Path) -> dict[str, Any]:
             with np.load(path, allow_pickle=False) as archive:
                 wanted = ("vectors", *META, *OPTIONAL)
                 return {name: archive[name] for name in wanted if name in archive}
-        return {"vectors": np.load(path, allow_pickle=False, mmap_mode="r")}
+        return {"vectors": np.lib.format.open_memmap(path, mode="r")}
     except (ValueError, EOFError, zipfile.BadZipFile, KeyError):
         raise DataError(f"{path}: not a NumPy .npy or .npz file of plain numbers") from None
 

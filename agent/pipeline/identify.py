@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from agent.ports import Detector, Embedder
+from agent.stages.wiping import wipe
 from agent.values import BgrImage, Candidate, FaceQuality, Vectors
 from agent.vision.alignment import align_faces
 from agent.vision.quality import measure
@@ -78,6 +79,8 @@ def identify(
 ) -> list[FaceAnswer]:
     """Search every face of a photograph: one detection, batches of crops, one search.
 
+    Crops and probes are overwritten before it returns.
+
     Args:
         image: (height, width, 3) uint8 BGR.
         detector: finds the faces.
@@ -94,7 +97,10 @@ def identify(
         )
     ]
     fit = [q.score >= rule.min_quality and q.width_px >= rule.min_face_px for q in qualities]
-    found = iter(gallery.ranked(_embed(crops[np.array(fit, bool)], embedder)))
+    chosen = crops[np.array(fit, bool)]
+    probes = _embed(chosen, embedder)
+    found = iter(gallery.ranked(probes))
+    wipe(crops, chosen, probes)
     answers = []
     for at, quality in enumerate(qualities):
         candidates = tuple(next(found)) if fit[at] else None
@@ -114,7 +120,10 @@ def identify(
 def _embed(crops: np.ndarray, embedder: Embedder) -> Vectors:
     batches = [crops[at : at + EMBED_BATCH] for at in range(0, len(crops), EMBED_BATCH)]
     empty = np.zeros((0, embedder.dim), np.float32)
-    return np.concatenate([empty, *(embedder.embed(batch) for batch in batches)])
+    parts = [embedder.embed(batch) for batch in batches]
+    probes = np.concatenate([empty, *parts])
+    wipe(*parts)
+    return probes
 
 
 def _shown(candidates: tuple[Candidate, ...], rule: IdentifyRule) -> tuple[Candidate, ...]:
