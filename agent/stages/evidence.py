@@ -64,8 +64,8 @@ class _Memory:
     kept_aside: FaceCrop | None = None
     decided: bool = False
     foreign_in_a_row: int = 0
-    last_at: Monotonic = NEVER
     last_embedded: Monotonic = NEVER
+    last_cropped: Monotonic = NEVER
     last_seen: Monotonic = NEVER
 
     def wipe_shots(self) -> None:
@@ -118,14 +118,15 @@ class TrackMemory:
             track=track,
             settled=own.decided or full,
             shots=len(own.weights),
-            last_at=own.last_at,
             last_embedded=own.last_embedded,
+            last_cropped=own.last_cropped,
             quality=quality,
         )
 
     def offer(self, track: int, image: U8, quality: FaceQuality, *, now: Monotonic) -> None:
         """Keep a copy of the crop aside when it is better than the one kept so far."""
         own = self._of[track]
+        own.last_cropped = now
         if own.kept_aside is not None and own.kept_aside.quality.score >= quality.score:
             return
         own.wipe_crop()
@@ -150,7 +151,7 @@ class TrackMemory:
         crop = own.kept_aside
         if crop is None:
             raise ValueError(f"track {track} has no crop to embed")
-        own.last_at, own.last_embedded = crop.at, now
+        own.last_embedded = now
         own.wipe_crop()
         face = FaceMeasure(crop.quality.width_px, crop.quality.score)
         if own.weights and float(own.template @ vector) < FOREIGN:
@@ -186,7 +187,7 @@ class TrackMemory:
         young, own = self._of[new], self._of[old]
         for row, face in enumerate(young.faces):
             self._put(own, young.vectors[row], face)
-        own.last_at, own.last_embedded = young.last_at, young.last_embedded
+        own.last_embedded, own.last_cropped = young.last_embedded, young.last_cropped
         own.last_seen = max(own.last_seen, young.last_seen)
         self.forget(new)
 

@@ -17,6 +17,9 @@ from agent.values import Monotonic
 SPACING_S = 0.1
 """Two crops closer in time than this show the same picture of a person, not two shots."""
 
+GOOD_ENOUGH = 0.9
+"""A crop of this quality is not worth replacing: no other is looked at before it is embedded."""
+
 NEVER = Monotonic(float("-inf"))
 _JITTER_S = 0.002
 
@@ -32,7 +35,7 @@ class ShotSettings:
     """
 
     rates: RecognitionConfig
-    max_crops: int = 24
+    max_crops: int = 12
     max_batch: int = 8
 
 
@@ -44,16 +47,16 @@ class Need:
         track: its id.
         settled: decided, or its template full of better shots: the lower rate is enough.
         shots: distinct shots it has.
-        last_at: monotonic seconds at which its latest shot's frame was taken; `NEVER` before.
-        last_embedded: monotonic seconds of the frame in which that shot was embedded.
+        last_embedded: monotonic seconds of the frame in which it was last embedded; or `NEVER`.
+        last_cropped: monotonic seconds at which its face was last cut out; or `NEVER`.
         quality: of the crop kept aside, 0..1; 0 without one.
     """
 
     track: int
     settled: bool = False
     shots: int = 0
-    last_at: Monotonic = NEVER
     last_embedded: Monotonic = NEVER
+    last_cropped: Monotonic = NEVER
     quality: float = 0.0
 
 
@@ -64,19 +67,28 @@ def slot_s(need: Need, rates: RecognitionConfig) -> float:
 
 
 def to_crop(needs: Iterable[Need], settings: ShotSettings, *, now: Monotonic) -> tuple[int, ...]:
-    """Tracks whose face is to be cut out of the frame taken at `now`, most in need first."""
+    """Tracks whose face is to be cut out of the frame taken at `now`.
+
+    Undecided before settled, then in turn: faces that are never good enough must not keep the
+    others from being looked at.
+    """
     rates = settings.rates
     open_ = [
         need
         for need in needs
-        if now - need.last_at >= SPACING_S - _JITTER_S
+        if need.quality < GOOD_ENOUGH
+        and now - need.last_cropped >= SPACING_S - _JITTER_S
         and now - need.last_embedded >= slot_s(need, rates) / 2 - _JITTER_S
     ]
-    return _most_needed(open_, settings.max_crops)
+    ranked = sorted(open_, key=lambda need: (need.settled, need.last_cropped, need.track))
+    return tuple(need.track for need in ranked[: settings.max_crops])
 
 
 def to_embed(needs: Iterable[Need], settings: ShotSettings, *, now: Monotonic) -> tuple[int, ...]:
-    """Tracks whose kept crop is to be embedded now, most in need first."""
+    """Tracks whose kept crop is to be embedded now.
+
+    Undecided before settled, then fewest shots, longest waiting, best crop.
+    """
     rates = settings.rates
     due = [
         need
@@ -85,10 +97,5 @@ def to_embed(needs: Iterable[Need], settings: ShotSettings, *, now: Monotonic) -
         and need.quality >= rates.min_quality
         and now - need.last_embedded >= slot_s(need, rates) - _JITTER_S
     ]
-    return _most_needed(due, settings.max_batch)
-
-
-def _most_needed(needs: Iterable[Need], limit: int) -> tuple[int, ...]:
-    """Undecided before settled, fewest shots, longest waiting, best crop; then by id."""
-    ranked = sorted(needs, key=lambda n: (n.settled, n.shots, n.last_embedded, -n.quality, n.track))
-    return tuple(need.track for need in ranked[:limit])
+    ranked = sorted(due, key=lambda n: (n.settled, n.shots, n.last_embedded, -n.quality, n.track))
+    return tuple(need.track for need in ranked[: settings.max_batch])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -85,11 +86,16 @@ class Street:
     def _paint(self, image: BgrImage, person: int, face: Face) -> None:
         x, y, side = face
         left, top = round(x - side / 2), round(y - side / 2)
-        rows, columns = np.mgrid[0 : int(side), 0 : int(side)]
-        chequer = np.where((rows // 5 + columns // 5) % 2, 190, 60).astype(np.uint8)
-        patch = np.stack([np.full_like(chequer, person * _STEP), chequer, chequer], axis=2)
+        patch = _patch(person, int(side))
         area = image[max(top, 0) : top + len(patch), max(left, 0) : left + len(patch)]
         area[:] = patch[: area.shape[0], : area.shape[1]]
+
+
+@cache
+def _patch(person: int, side: int) -> np.ndarray:
+    rows, columns = np.mgrid[0:side, 0:side]
+    chequer = np.where((rows // 5 + columns // 5) % 2, 190, 60).astype(np.uint8)
+    return np.stack([np.full_like(chequer, person * _STEP), chequer, chequer], axis=2)
 
 
 class PaintReader:

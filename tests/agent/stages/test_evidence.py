@@ -107,9 +107,9 @@ def test_somebody_else_in_the_track_starts_from_nothing() -> None:
 
 def test_the_need_follows_the_shots() -> None:
     kept = memory(max_shots=2)
-    assert kept.need(1).last_at == NEVER
+    assert kept.need(1).last_embedded == NEVER
     shoot(kept, A, 0.5, at=3.0)
-    assert (kept.need(1).shots, kept.need(1).last_at, kept.need(1).settled) == (1, 3.0, False)
+    assert (kept.need(1).shots, kept.need(1).last_embedded, kept.need(1).settled) == (1, 3.0, False)
     shoot(kept, A, 0.6, at=4.0)
     assert kept.need(1).settled  # full
     kept.offer(1, CROP, quality(0.9), now=Monotonic(5.0))

@@ -14,9 +14,9 @@ NOW = Monotonic(100.0)
 
 
 def need(track: int, *, ago: float | None = None, **changes: object) -> Need:
-    """A need whose last shot was taken and embedded `ago` seconds ago."""
+    """A need whose face was last cut out and embedded `ago` seconds ago."""
     then = NEVER if ago is None else Monotonic(NOW - ago)
-    return Need(track, last_at=then, last_embedded=then, **changes)
+    return Need(track, last_cropped=then, last_embedded=then, **changes)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,11 @@ def test_a_crop_is_embedded_at_the_end_of_its_slot(claim: Need, expected: bool) 
     assert to_embed([claim], SETTINGS, now=NOW) == ((1,) if expected else ())
 
 
+def test_a_crop_that_is_good_enough_is_not_replaced() -> None:
+    assert to_crop([need(1, ago=0.2, quality=0.89)], SETTINGS, now=NOW) == (1,)
+    assert to_crop([need(1, ago=0.2, quality=0.9)], SETTINGS, now=NOW) == ()
+
+
 def test_the_same_picture_twice_is_not_two_shots_however_high_the_rate() -> None:
     fast = ShotSettings(RecognitionConfig(shots_per_s=30))
     assert to_crop([need(1, ago=0.05)], fast, now=NOW) == ()
@@ -66,14 +71,31 @@ def test_a_rate_of_zero_gives_the_settled_nothing() -> None:
 
 def test_who_needs_it_most_comes_first_and_the_caps_hold() -> None:
     claims = [
-        need(1, ago=9, settled=True, shots=1, quality=0.9),
-        need(2, ago=5, shots=2, quality=0.9),
+        need(1, ago=9, settled=True, shots=1, quality=0.85),
+        need(2, ago=5, shots=2, quality=0.8),
         need(3, ago=5, shots=1, quality=0.5),
-        need(4, ago=5, shots=1, quality=0.9),
+        need(4, ago=5, shots=1, quality=0.8),
         need(5, ago=6, shots=1, quality=0.4),
     ]
-    assert to_crop(claims, SETTINGS, now=NOW) == (5, 4, 3)
+    assert len(to_crop(claims, SETTINGS, now=NOW)) == SETTINGS.max_crops
     assert to_embed(claims, SETTINGS, now=NOW) == (5, 4)
+
+
+def test_faces_are_cut_out_in_turn_so_that_hopeless_ones_starve_nobody() -> None:
+    last_cropped = dict.fromkeys(range(1, 9), NEVER)
+    rounds = []
+    for step in range(6):
+        now = Monotonic(100 + step / 10)
+        claims = [Need(track, last_cropped=at) for track, at in last_cropped.items()]
+        rounds.append(to_crop(claims, SETTINGS, now=now))
+        last_cropped.update(dict.fromkeys(rounds[-1], now))
+    assert rounds[:3] == [(1, 2, 3), (4, 5, 6), (7, 8, 1)]
+    assert {track for chosen in rounds for track in chosen} == set(range(1, 9))
+
+
+def test_the_settled_are_cut_out_last() -> None:
+    claims = [need(1, ago=9, settled=True), need(2, ago=0.2), need(3), need(4)]
+    assert to_crop(claims, SETTINGS, now=NOW) == (3, 4, 2)
 
 
 needs = st.lists(
