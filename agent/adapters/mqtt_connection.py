@@ -125,7 +125,7 @@ class Connection:
         self._waiting: deque[_Message] = deque()
         self._held: dict[int, str | None] = {}
         self._early: dict[int, int] = {}
-        self._on_up: Callable[[], None] = lambda: None
+        self._on_up: Callable[[], None] = _nothing
         self._client = self._make_client(will)
 
     @property
@@ -223,7 +223,11 @@ class Connection:
         self._client.connect(settings.host, settings.port, settings.keepalive_s, **options)
 
     def _close(self) -> None:
-        """Say goodbye if the broker still listens, and let go of the socket either way."""
+        """Say goodbye if the broker still listens, and let go of the socket either way.
+
+        The callbacks are cut off so that no cycle of references keeps paho's sockets open until
+        the garbage collector comes by.
+        """
         self._over = True
         with suppress(Exception):
             self._client.disconnect()
@@ -231,6 +235,8 @@ class Connection:
         socket = self._client.socket()
         if socket is not None:
             socket.close()
+        self._client.on_connect = self._client.on_disconnect = self._client.on_publish = None
+        self._on_up = _nothing
 
     def _publish(self, message: _Message) -> None:
         with self._lock:
@@ -302,3 +308,6 @@ class Connection:
 
 def _queue_only(_client: Client, _data: Any, _socket: Any) -> None:
     """Its presence alone makes paho leave writing to the network loop."""
+
+
+def _nothing() -> None: ...

@@ -93,6 +93,14 @@ class SqliteOutbox:
         rows = self._read("SELECT id, until FROM cooldown WHERE key = ?", (key,))
         return (rows[0][0], Wall(rows[0][1])) if rows else None
 
+    def cooldowns(self, prefix: str) -> dict[str, tuple[str, Wall]]:
+        """Every mark whose key begins with `prefix`, by the rest of the key."""
+        rows = self._read(
+            "SELECT substr(key, ?), id, until FROM cooldown WHERE substr(key, 1, ?) = ?",
+            (len(prefix) + 1, len(prefix), prefix),
+        )
+        return {key: (event, Wall(until)) for key, event, until in rows}
+
     def pending(self, limit: int) -> list[OutboxEntry]:
         rows = self._read(
             "SELECT id, topic, payload, priority, created_at, attempts FROM entry"

@@ -155,8 +155,11 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.disable(logging.CRITICAL)
-    asyncio.run(_serve(options.port, options.port_file))
-    sys.stdout.flush()
+    try:
+        asyncio.run(_serve(options.port, options.port_file))
+    except Exception as error:  # noqa: BLE001 - amqtt's own, such as a port in use
+        print(f"broker: {error}", file=sys.stderr)
+        os._exit(69)
     os._exit(0)  # amqtt leaves tasks behind that complain at interpreter exit
 
 

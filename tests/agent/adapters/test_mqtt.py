@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -254,6 +256,26 @@ def test_a_broker_that_talks_nonsense_is_tried_again(recording_broker, connect, 
     assert "\n" not in reason
     recording_broker.behaviour.greeting = None
     ears.wait_for_link(True)
+
+
+def test_connections_leave_nothing_open_behind(recording_broker, connect):
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = open_files()
+        transport, ears = connect(recording_broker, backoff=Backoff(0.01, 0.01))
+        for times in range(1, 8):
+            ears.wait_for_link(True, times=times)
+            recording_broker.hang_up()
+            ears.wait_for_link(False, times=times)
+        transport.stop(None)
+        recording_broker.go_down()
+        wait_until(lambda: open_files() <= before, "all closed")
+    finally:
+        gc.enable()
 
 
 def test_stop_comes_back_quickly_with_no_broker_at_all(connect):
