@@ -17,7 +17,7 @@ from typing import Any
 from agent.errors import BodycamError, Exit
 from tests.bench import networks, whole
 from tests.bench.machine import machine
-from tests.bench.results import Comparison, merge_into
+from tests.bench.results import Comparison, load, merge_into
 from tests.bench.table import markdown, print_tables
 
 OUT = Path("build/bench.json")
@@ -28,27 +28,21 @@ Results = dict[str, Any]
 
 def main() -> int:
     args = _arguments()
-    found: Results = {"machine": machine()}
-    detail: Results = {"machine": machine()}
     try:
         names = things(args.only)
     except ValueError as error:
         print(error, file=sys.stderr)
         return int(Exit.USAGE)
-    for name in names:
-        print(f"measuring {name} …", file=sys.stderr, flush=True)
-        try:
-            compared, others = THINGS[name](args)
-        except (FileNotFoundError, RuntimeError, BodycamError) as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            return int(Exit.NO_INPUT)
-        _take(found, detail, compared, others)
-    results = merge_into(args.out, found)
-    details = merge_into(args.out.with_name("bench-detail.json"), detail)
-    command = "make bench" + (f" ONLY={args.only}" if args.only else "")
-    text = markdown(results, details, command)
-    args.out.with_name("bench.md").write_text(text, encoding="utf-8")
-    print_tables(results, details)
+    with whole.Sides(args.threads or 2) as sides:
+        for name in names:
+            print(f"measuring {name} …", file=sys.stderr, flush=True)
+            try:
+                compared, others = THINGS[name](args, sides)
+            except (FileNotFoundError, RuntimeError, BodycamError) as error:
+                print(f"{name}: {error}", file=sys.stderr)
+                return int(Exit.NO_INPUT)
+            _keep(compared, others, args)
+    print_tables(load(args.out), load(_beside(args.out, "bench-detail.json")))
     return 0
 
 
@@ -56,7 +50,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", metavar="NAME", default="", help=", ".join(THINGS))
     parser.add_argument("--threads", type=int, help="default: 1 for a network, 2 for the whole")
-    parser.add_argument("--rounds", type=int, help="default: 30 for a network, 5 for the whole")
+    parser.add_argument("--rounds", type=int, help="default: 30 for a network, 5 or 3 else")
     parser.add_argument("--out", type=Path, default=OUT)
     return parser.parse_args()
 
@@ -73,33 +67,49 @@ def things(word: str) -> list[str]:
     return found
 
 
-def _take(
-    found: Results, detail: Results, compared: dict[str, Comparison], others: Results
-) -> None:
-    """Sort what was measured into what bench.json promises and what lies beside it."""
+def _keep(compared: dict[str, Comparison], others: Results, args: argparse.Namespace) -> None:
+    """Merge into the files at once, so that a later failure loses nothing.
+
+    bench.json gets what it promises, bench-detail.json all the rest.
+    """
+    found: Results = {"machine": machine()}
+    detail: Results = {"machine": machine()}
     for name, comparison in compared.items():
         detail[name] = comparison.detail()
         if not name.endswith(("_every_frame", "_dlib")):
             found[name] = comparison.entry()
     for name, value in others.items():
         (found if name in ("watchlist_300k", "demo_rss_mb") else detail)[name] = value
+    results = merge_into(args.out, found)
+    details = merge_into(_beside(args.out, "bench-detail.json"), detail)
+    command = "make bench" + (f" ONLY={args.only}" if args.only else "")
+    _beside(args.out, "bench.md").write_text(markdown(results, details, command), encoding="utf-8")
+
+
+def _beside(path: Path, name: str) -> Path:
+    return path.with_name(name)
 
 
 def _network(
-    measure: Callable[[str, int, int], dict[str, Comparison]], name: str, args: argparse.Namespace
+    measure: Callable[[str, int, int], dict[str, Comparison]],
+    name: str,
+    args: argparse.Namespace,
+    _sides: whole.Sides,
 ) -> whole.Measured:
     return measure(name, args.threads or 1, args.rounds or 30), {}
 
 
-def _whole(name: str, task: str, args: argparse.Namespace) -> whole.Measured:
-    return whole.end_to_end(name, task, args.threads or 2, args.rounds or 5)
+def _whole(
+    task: str, rounds: int, name: str, args: argparse.Namespace, sides: whole.Sides
+) -> whole.Measured:
+    return whole.end_to_end(name, task, sides, args.rounds or rounds)
 
 
-def _watchlist(_args: argparse.Namespace) -> whole.Measured:
+def _watchlist(_args: argparse.Namespace, _sides: whole.Sides) -> whole.Measured:
     return whole.watchlist()
 
 
-def _demo(_args: argparse.Namespace) -> whole.Measured:
+def _demo(_args: argparse.Namespace, _sides: whole.Sides) -> whole.Measured:
     if not DEMO_REPORT.is_file():
         print(f"{DEMO_REPORT}: not there; run `make demo` for its memory", file=sys.stderr)
         return {}, {}
@@ -107,12 +117,12 @@ def _demo(_args: argparse.Namespace) -> whole.Measured:
     return {}, {"demo_rss_mb": report["rss_peak_mb"]}
 
 
-THINGS: dict[str, Callable[[argparse.Namespace], whole.Measured]] = {
+THINGS: dict[str, Callable[[argparse.Namespace, whole.Sides], whole.Measured]] = {
     **{name: partial(_network, networks.detector, name) for name in networks.SIZES},
     **{name: partial(_network, networks.embedder, name) for name in networks.BATCHES},
+    "end_to_end_360p_300k": partial(_whole, "footage", 5, "end_to_end_360p_300k"),
+    "crowd_1080p_100": partial(_whole, "crowd", 3, "crowd_1080p_100"),
     "watchlist_300k": _watchlist,
-    "end_to_end_360p_300k": partial(_whole, "end_to_end_360p_300k", "footage"),
-    "crowd_1080p_100": partial(_whole, "crowd_1080p_100", "crowd"),
     "demo_rss_mb": _demo,
 }
 

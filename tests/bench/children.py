@@ -16,15 +16,15 @@ class Worker:
     Args:
         side: `ours`, `peer` or `watchlist`.
         threads: of the networks, OpenCV and the matrix product.
-        precision: of the networks.
+        templates: on its list.
 
     Raises:
         RuntimeError: the child died; its own words are on stderr.
     """
 
-    def __init__(self, side: str, *, threads: int, precision: str = "auto") -> None:
+    def __init__(self, side: str, *, threads: int, templates: int = 300_000) -> None:
         command = [sys.executable, "-m", "tests.bench.worker", side]
-        command += ["--threads", str(threads), "--precision", precision]
+        command += ["--threads", str(threads), "--templates", str(templates)]
         limits = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), str(threads))
         self._name = f"the {side} side"
         self._process = subprocess.Popen(
@@ -41,23 +41,18 @@ class Worker:
         self._answer()
 
     def ask(self, **task: Any) -> dict[str, Any]:
-        """One pass."""
+        """One pass; `peak_mb` is brought up to date."""
         assert self._process.stdin
         self._process.stdin.write(json.dumps(task) + "\n")
         self._process.stdin.flush()
-        return self._answer()
+        found = self._answer()
+        self.peak_mb = found.pop("rss_peak_mb")
+        return found
 
     def fps(self, **task: Any) -> float:
         """Frames per second of one pass."""
         found = self.ask(**task)
         return float(found["frames"] / found["seconds"])
-
-    def finish(self) -> None:
-        """End it in good order, and learn its peak memory."""
-        assert self._process.stdin
-        self._process.stdin.close()
-        self.peak_mb = self._answer()["rss_peak_mb"]
-        self._process.wait()
 
     def __enter__(self) -> Worker:  # noqa: PYI034 - typing.Self came with 3.11
         return self
@@ -68,11 +63,8 @@ class Worker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._process.poll() is None:
+        with self._process:
             self._process.kill()
-        self._process.wait()
-        assert self._process.stdout
-        self._process.stdout.close()
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout

@@ -87,5 +87,5 @@ def _portraits() -> list[BgrImage]:
 
 def _square(image: BgrImage, x: float, y: float, half: float) -> BgrImage:
     side = max(round(2 * half), 16)
-    corner = np.float32([[1, 0, half - x], [0, 1, half - y]])
+    corner = np.array([[1, 0, half - x], [0, 1, half - y]], np.float32)
     return cv2.warpAffine(image, corner, (side, side), borderMode=cv2.BORDER_REPLICATE)

@@ -105,7 +105,7 @@ def merge_into(path: Path, new: Mapping[str, Any]) -> dict[str, Any]:
     Figures of two machines must not stand side by side: those of another one are dropped.
     """
     old = load(path)
-    if "machine" in new and old.get("machine", {}).get("cpu") != new["machine"].get("cpu"):
+    if "machine" in old and "machine" in new and old["machine"]["cpu"] != new["machine"]["cpu"]:
         old = {}
     merged = merge(old, new)
     save(path, merged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 from agent.config import Config
@@ -29,31 +30,63 @@ HOW = {
 }
 
 
-def end_to_end(name: str, task: str, threads: int, rounds: int) -> Measured:
-    """Frames per second of both sides, in processes of their own, and their peak memory."""
+class Sides:
+    """Both sides, each in a process of its own, started when first needed; a context manager.
+
+    Args:
+        threads: of each.
+        templates: on the list; other than 300,000 only to try things out.
+    """
+
+    def __init__(self, threads: int, templates: int = 300_000) -> None:
+        self.threads = threads
+        self._templates = templates
+        self._open = ExitStack()
+        self._pair: tuple[Worker, Worker] | None = None
+
+    def __enter__(self) -> Sides:  # noqa: PYI034 - typing.Self came with 3.11
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._open.close()
+
+    def pair(self) -> tuple[Worker, Worker]:
+        """Ours and the peer's, ready to run."""
+        if self._pair is None:
+            workers = [
+                Worker(side, threads=self.threads, templates=self._templates)
+                for side in ("ours", "peer")
+            ]
+            for worker in workers:
+                self._open.enter_context(worker)
+            for worker in workers:
+                worker.ready()
+            self._pair = (workers[0], workers[1])
+        return self._pair
+
+
+def end_to_end(name: str, task: str, sides: Sides, rounds: int) -> Measured:
+    """Frames per second of both sides, and the peak memory of their processes until now."""
     rate = Config().detection.max_rate_hz
-    with Worker("ours", threads=threads) as ours, Worker("peer", threads=threads) as peer:
-        ours.ready()
-        peer.ready()
-        precision = ours.ask(task=task, rate_hz=rate)["precision"]
-        spreads = alternate(
-            {
-                "ours": lambda: ours.fps(task=task, rate_hz=rate),
-                "peer": lambda: peer.fps(task=task),
-                "every_frame": lambda: ours.fps(task=task, rate_hz=0),
-            },
-            rounds=rounds,
-            warm_up=0,
-        )
-        ours.finish()
-        peer.finish()
+    ours, peer = sides.pair()
+    precision = ours.ask(task=task, rate_hz=rate)["precision"]
+    spreads = alternate(
+        {
+            "ours": lambda: ours.fps(task=task, rate_hz=rate),
+            "peer": lambda: peer.fps(task=task),
+            "every_frame": lambda: ours.fps(task=task, rate_hz=0),
+        },
+        rounds=rounds,
+        warm_up=0,
+    )
+    memory = {"ours": ours.peak_mb, "peer": peer.peak_mb}
     compared = {
-        name: _compare(spreads["ours"], spreads["peer"], threads, precision, HOW[task]),
+        name: _compare(spreads["ours"], spreads["peer"], sides.threads, precision, HOW[task]),
         f"{name}_every_frame": _compare(
-            spreads["every_frame"], spreads["peer"], threads, precision, HOW[task]
+            spreads["every_frame"], spreads["peer"], sides.threads, precision, HOW[task]
         ),
     }
-    return compared, {f"{name}_rss_peak_mb": {"ours": ours.peak_mb, "peer": peer.peak_mb}}
+    return compared, {f"{name}_rss_peak_mb": memory}
 
 
 def watchlist() -> Measured:
