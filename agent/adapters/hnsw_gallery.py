@@ -87,11 +87,11 @@ class HnswGallery:
         """
         return [
             Candidates(found[0] if found else None, found[1] if len(found) > 1 else None)
-            for found in self.ranked(probes)
+            for found in self.ranked(probes, limit=2)
         ]
 
-    def ranked(self, probes: Vectors) -> list[list[Candidate]]:
-        """For each probe the candidates, one per subject, most similar first.
+    def ranked(self, probes: Vectors, *, limit: int = 1000) -> list[list[Candidate]]:
+        """For each probe at most `limit` candidates, one per subject, most similar first.
 
         The first two are the best and the best other subject whenever there are two subjects;
         the tail is what the candidate search turned up, at most `watchlist.candidates`.
@@ -104,7 +104,7 @@ class HnswGallery:
         if not len(probes):
             return []
         labels = self._near(probes)
-        return [self._rank(probe, rows) for probe, rows in zip(probes, labels, strict=True)]
+        return [self._rank(probe, rows, limit) for probe, rows in zip(probes, labels, strict=True)]
 
     def _near(self, probes: Vectors) -> Rows:
         """(n, k) rows that may be the best ones."""
@@ -122,7 +122,7 @@ class HnswGallery:
         blocks = [probes[start : start + step] for start in range(0, len(probes), step)]
         return np.concatenate([_top(block @ self._columns.vectors.T, k) for block in blocks])
 
-    def _rank(self, probe: F32, rows: Rows) -> list[Candidate]:
+    def _rank(self, probe: F32, rows: Rows, limit: int) -> list[Candidate]:
         columns = self._columns
         person = self._person[columns.owner[rows]]
         if self._subjects > 1 and (person == person[0]).all():
@@ -134,6 +134,8 @@ class HnswGallery:
             subject = int(self._person[entry])
             if subject not in found:
                 found[subject] = Candidate(columns.ref(entry), float(scores[at]))
+            if len(found) == limit:
+                break
         return list(found.values())
 
     def _best_other(self, probe: F32, person: int) -> int:
