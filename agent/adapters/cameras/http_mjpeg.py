@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 from collections import deque
 
@@ -16,6 +17,8 @@ from agent.stages.timeline import LIVE, REPLAYED
 from agent.values import CaptureCounts, Frame
 
 _CHUNK = 256 * 1024
+_LIVE_BUFFER = 128 * 1024
+"""Bytes; the kernel would otherwise keep seconds of old frames when this machine falls behind."""
 _MAX_PIXELS = 40_000_000
 """Larger than 8K video; a stream of anything larger is an attack."""
 
@@ -93,6 +96,9 @@ class HttpMjpegCamera:
         if self._address.authorization:
             headers["Authorization"] = self._address.authorization
         try:
+            connection.connect()
+            if self.live:
+                connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LIVE_BUFFER)
             connection.request("GET", self._address.target, headers=headers)
             return connection.getresponse()
         except (OSError, http.client.HTTPException) as error:

@@ -88,7 +88,9 @@ class LiveCaptureCamera:
                 return image, received
             self._framing.corrupt()
         self.close()
-        raise CameraError(f"{self._name}: the camera went away (unplugged, silent, or its stream ended)")
+        raise CameraError(
+            f"{self._name}: the camera went away (unplugged, silent, or its stream ended)"
+        )
 
     def _compare(self, image: BgrImage) -> str:
         height, width = image.shape[:2]
