@@ -76,7 +76,7 @@ def _keep(compared: dict[str, Comparison], others: Results, args: argparse.Names
     detail: Results = {"machine": machine()}
     for name, comparison in compared.items():
         detail[name] = comparison.detail()
-        if not name.endswith(("_every_frame", "_dlib")):
+        if not name.endswith((whole.EVERY_FRAME, whole.SAME_WORK, "_dlib")):
             found[name] = comparison.entry()
     for name, value in others.items():
         (found if name in ("watchlist_300k", "demo_rss_mb") else detail)[name] = value

@@ -28,6 +28,8 @@ RULE = DecisionRule(min_shots=3, threshold=0.6, margin=0.05)
 """A policy for the benchmark alone: no threshold is honest for 300,000 templates of nobody."""
 NOWHERE = "0" * 64
 IDLE_S = 60.0
+WHOLE_PICTURE = "detection.min_face_px=12"
+"""Wanting faces so small makes the detector work at the picture's own size, as the peer does."""
 
 
 @dataclass(frozen=True, slots=True)

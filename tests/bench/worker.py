@@ -15,6 +15,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import cv2
@@ -63,18 +64,21 @@ def _say(answer: dict[str, Any]) -> None:
 
 def _ours(args: argparse.Namespace) -> Pass:
     made = ours.networks("auto", args.threads)
+    full_size = ours.networks("auto", args.threads, ours.WHOLE_PICTURE)
     listed = ours.gallery(vectors.templates(args.templates, seed=1), BUILDERS)
 
     def run(task: Task) -> dict[str, Any]:
+        play = partial(
+            ours.play,
+            made=full_size if task.get("full_size") else made,
+            listed=listed,
+            rate_hz=task["rate_hz"],
+        )
         if task["task"] == "crowd":
             shown = pictures.swaying(pictures.crowd(), OUR_CROWD_FRAMES)
-            return _timed(lambda: ours.play(shown, made, listed, task["rate_hz"]))
+            return _timed(lambda: play(shown))
         clips = [pictures.asset(name) for name in pictures.CLIPS]
-        return _timed(
-            lambda: sum(
-                ours.play(ours.footage(clip), made, listed, task["rate_hz"]) for clip in clips
-            )
-        )
+        return _timed(lambda: sum(play(ours.footage(clip)) for clip in clips))
 
     return lambda task: {**run(task), "precision": made.precision}
 
