@@ -70,6 +70,17 @@ def test_pauses_grow_and_let_others_pass():
     assert core.next_step([slow, other], now=20.0) == Wait(22.0)
 
 
+def test_the_end_of_a_pause_is_no_reason_to_wake_while_there_is_no_room():
+    core = a_core()
+    pending = entries(1, 2, 3)
+    core.sent(pending[0].id, now=0.0)
+    core.result(pending[0].id, SendResult.RETRY, now=0.0)
+    hand_over_all(core, pending, 0.1)
+
+    assert core.next_step(pending, now=0.2) == Wait(20.1)
+    assert core.next_step(pending, now=5.0) == Wait(20.1)
+
+
 def test_a_cut_makes_everything_in_flight_due_at_once():
     core = a_core()
     pending = entries(1, 2)
