@@ -28,7 +28,8 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_REASON = re.compile(r"[^\x00-\x1f\x7f]{0,200}")
+_REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,500}")
+_NOT_IN_A_REASON = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _COUNT = None
 _MAX_COUNT = 2**53
 
@@ -105,14 +106,18 @@ def make_record(
 ) -> tuple[bytes, Link]:
     """The next line of the log, with its newline, and where the chain stands after it.
 
+    A `reason` is made one line and cut to 500 characters, so that a long one never prevents the
+    record it belongs to.
+
     Raises:
         ValueError: a kind or field that may not be recorded.
     """
-    problem = _fields_problem(kind, fields)
+    tidy = {name: _tidy(name, value) for name, value in fields.items()}
+    problem = _fields_problem(kind, tidy)
     if problem:
         raise ValueError(f"audit: {problem}")
     record = {
-        "fields": dict(fields),
+        "fields": tidy,
         "kind": kind,
         "prev": last.hash,
         "seq": last.seq + 1,
@@ -177,6 +182,12 @@ def verify(lines: Iterable[bytes]) -> ChainReport:
             return _broken(head, "it does not follow from the record before it")
         head = Link(record["seq"], record["hash"])
     return ChainReport(head.seq + 1, head, "", torn=torn)
+
+
+def _tidy(name: str, value: str | int) -> str | int:
+    if name != "reason" or not isinstance(value, str):
+        return value
+    return _NOT_IN_A_REASON.sub(" ", value)[:500]
 
 
 def _broken(head: Link, why: str) -> ChainReport:
