@@ -63,8 +63,15 @@ class Watcher:
 
     def between(self, frame: Frame) -> tuple[tuple[Track, ...], tuple[int, ...]]:
         """Tracks at a frame that is not looked at, and ids of those that are over."""
-        ended = self.tracker.expire(frame.at)
+        ended = self.expire(frame.at)
         return self.tracker.predicted(frame.at), ended
+
+    def expire(self, now: Monotonic) -> tuple[int, ...]:
+        """End the tracks not seen for too long; without any, the last picture goes too. Ids."""
+        ended = self.tracker.expire(now)
+        if not self.tracker.count:
+            self._forget_picture()
+        return ended
 
     def reset(self) -> tuple[int, ...]:
         """End every track and forget the last picture. Ids of the tracks."""

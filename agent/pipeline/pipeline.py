@@ -116,7 +116,7 @@ class Pipeline:
 
     def expire(self, now: Monotonic) -> tuple[int, ...]:
         """End and wipe what was not seen for too long, while no frames come. Ids."""
-        ended = self._watcher.tracker.expire(now)
+        ended = self._watcher.expire(now)
         self._forget(ended)
         return ended + self._memory.expire(now=now)
 

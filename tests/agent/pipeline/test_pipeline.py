@@ -173,7 +173,24 @@ def test_when_frames_stop_coming_everybody_is_still_overwritten() -> None:
     assert patrol.pipeline.expire(Monotonic(1.5)) == ()
     assert all(array.any() for array in held)
     assert patrol.pipeline.expire(Monotonic(11.0)) == (1, 2)
-    assert not any(array.any() for array in held if array.ndim != 2 or array.shape[1] != 160)
+    assert not any(array.any() for array in held)
+
+
+def test_an_embedder_that_fails_leaves_no_crops_behind() -> None:
+    patrol = Patrol(walking).armed()
+    seen: list[np.ndarray] = []
+
+    def fail(crops: np.ndarray) -> np.ndarray:
+        seen.append(crops)
+        raise RuntimeError("out of memory")
+
+    patrol.reader.embed = fail
+    with pytest.raises(RuntimeError, match="out of memory"):
+        patrol.walk(1)
+    assert len(seen) == 1
+    assert not seen[0].any()
+    patrol.pipeline.disarm()
+    assert patrol.buffers() == []
 
 
 @pytest.mark.parametrize(("rate", "looks"), [(15, 30), (10, 20), (0, 60), (240, 60)])
