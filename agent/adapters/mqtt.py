@@ -17,7 +17,8 @@ from collections.abc import Callable
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from agent.adapters.mqtt_connection import Connection, MqttSettings, classify
+from agent.adapters.mqtt_connection import Connection
+from agent.adapters.mqtt_rules import MqttSettings, classify
 from agent.ports import Clock, TransportEvents
 
 __all__ = ["MqttSettings", "MqttTransport", "classify"]

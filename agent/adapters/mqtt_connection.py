@@ -20,7 +20,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from agent.delivery import Backoff
+from agent.adapters.mqtt_rules import MqttSettings, classify
 from agent.ports import Clock, TransportEvents
 from agent.values import SendResult
 
@@ -29,53 +29,6 @@ _TURN_S = 0.5
 """Longest sleep of the network loop, and so the delay until it sees that it should end, s."""
 _HEADER_BYTES = 64
 """More than a publish adds to topic and payload: fixed header, packet id, properties."""
-_REFUSED_CODES = frozenset({0x90, 0x99})
-_FIRST_FAILURE = 0x80
-
-
-def classify(code: int) -> SendResult:
-    """What a PUBACK reason code means for the event (MQTT 5, table 3-4).
-
-    ================================  =========  ==============================================
-    code                              result     why
-    ================================  =========  ==============================================
-    0x00 success                      CONFIRMED  also every PUBACK of MQTT 3.1.1
-    0x10 no matching subscribers      CONFIRMED  the broker has it; `confirm: broker` says no more
-    0x90 topic name invalid           REFUSED    this event will never be taken
-    0x99 payload format invalid       REFUSED    the same
-    0x87 not authorised               RETRY      access lists get mended; the alert waits
-    0x80, 0x83, 0x91, 0x97, unknown   RETRY      the broker's trouble, not the event's
-    ================================  =========  ==============================================
-    """
-    if code < _FIRST_FAILURE:
-        return SendResult.CONFIRMED
-    return SendResult.REFUSED if code in _REFUSED_CODES else SendResult.RETRY
-
-
-@dataclass(frozen=True, slots=True)
-class MqttSettings:
-    """Where and as whom to connect.
-
-    Attributes:
-        host, port: the broker.
-        topics: `{prefix}/{agency}/{device}`, with which every topic begins.
-        client_id: the same at every start, so that the broker finds the session again.
-        keepalive_s: MQTT keep-alive, s.
-        connect_timeout_s: for TCP, and again for the broker's answer, s.
-        in_flight: publishes without acknowledgement, at most; fewer when the broker says so.
-        backoff: pauses between tries to connect.
-        probe_s: patience with a broker that is silent to MQTT 5, before 3.1.1 is tried, s.
-    """
-
-    host: str
-    port: int
-    topics: str
-    client_id: str
-    keepalive_s: int
-    connect_timeout_s: float
-    in_flight: int
-    backoff: Backoff
-    probe_s: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from agent.messages.times import IsoUtc
 
 class StateMessage(BaseModel):
     """What the device is doing. Birth and will carry the same session number, so that the late
-    death of an old session can be told from the death of the present one."""
+    death of an old session can be told from the death of the present one.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
