@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from agent.adapters.opencv_quiet import quieten_opencv
 from agent.errors import BodycamError, Exit
 from tests.bench import networks, whole
 from tests.bench.machine import machine
@@ -33,6 +34,7 @@ def main() -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return int(Exit.USAGE)
+    quieten_opencv()
     with whole.Sides(args.threads or 2) as sides:
         for name in names:
             print(f"measuring {name} …", file=sys.stderr, flush=True)

@@ -22,7 +22,9 @@ import cv2
 import numpy as np
 
 from agent.adapters.hnsw_gallery import HnswGallery
+from agent.adapters.opencv_quiet import quieten_opencv
 from agent.config import Config
+from agent.errors import BodycamError
 from agent.values import Vectors
 from tests.bench import ours, pictures, vectors
 from tests.bench.peer import PeerPipeline
@@ -41,8 +43,12 @@ Pass = Callable[[Task], dict[str, Any]]
 
 def main() -> None:
     args = _arguments()
+    quieten_opencv()
     cv2.setNumThreads(args.threads)
-    work = {"ours": _ours, "peer": _peer, "watchlist": _watchlist}[args.side](args)
+    try:
+        work = {"ours": _ours, "peer": _peer, "watchlist": _watchlist}[args.side](args)
+    except (FileNotFoundError, BodycamError) as error:
+        sys.exit(str(error))
     _say({"ready": True})
     for line in sys.stdin:
         found = work(json.loads(line))
