@@ -53,8 +53,11 @@ class EnrolmentLimits:
     """What a photograph must reach.
 
     Attributes:
-        min_width_px: width of the face box, pixels.
-        min_sharpness: variance of the Laplacian of the aligned crop, grey levels squared.
+        min_width_px: width of the face box, pixels. The same face scaled to 63, 45, 32, 22 px
+            kept a similarity of 0.99, 0.96, 0.93, 0.76.
+        min_sharpness: variance of the Laplacian of the aligned crop, grey levels squared. A face
+            of 182 px under Gaussian blur of sigma 2, 4, 6, 8 px measured 188, 47, 18, 11, and
+            its similarity (SFace) with the sharp one was 0.97, 0.84, 0.64, 0.47.
         max_yaw, max_pitch: absolute, as in `FaceQuality`.
         min_brightness, max_brightness: mean grey level.
         min_contrast: standard deviation of the grey level.
@@ -65,7 +68,7 @@ class EnrolmentLimits:
     """
 
     min_width_px: float = 48.0
-    min_sharpness: float = 15.0
+    min_sharpness: float = 40.0
     max_yaw: float = 0.6
     max_pitch: float = 0.6
     min_brightness: float = 40.0
