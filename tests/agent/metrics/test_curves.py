@@ -40,6 +40,12 @@ def test_similarity_only_where_it_was_measured(fmr, expected):
     assert curve().similarity_at(fmr) == expected
 
 
+def test_points_for_a_card():
+    assert curve().points([0.9, 0.7, 0.68, 0.4, 0.1]) == [(0.0, 7 / 8), (0.25, 5 / 8), (0.5, 3 / 8)]
+    assert curve().points([0.4, 0.7], least=5) == [(0.25, 5 / 8)]
+    assert curve().points([0.001]) == []
+
+
 def test_a_curve_that_ends_early_gives_no_similarity():
     early = fmr_curve(SCORES, GRID[:2])
     assert early.floor == 5 / 8
