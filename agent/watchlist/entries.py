@@ -22,7 +22,10 @@ from agent.values import Wall
 MAX_WALL = 32503680000.0
 """3000-01-01: a later expiry is a mistake, or a way around having one."""
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{3}|\.\d{6})?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
+)
 
 
 class Kind(IntEnum):
@@ -69,17 +72,18 @@ def _seconds(value: object, *, end_of_day: bool) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     text = str(value).strip()
+    wrong = f"{text[:40]!r} is not a time; write 2026-12-31 or 2026-12-31T18:00:00Z"
+    if not _TIME.fullmatch(text):
+        raise ValueError(wrong)
     try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace("z", "+00:00"))
-    except ValueError:
-        raise ValueError(
-            f"{text[:40]!r} is not a time; write 2026-12-31 or 2026-12-31T18:00:00Z"
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    if end_of_day and _DATE.fullmatch(text):
-        moment += timedelta(days=1)
-    return moment.timestamp()
+        moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        if end_of_day and _DATE.fullmatch(text):
+            moment += timedelta(days=1)
+        return moment.timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(wrong) from None
 
 
 def _end(value: object) -> float:
