@@ -17,6 +17,7 @@ MAX_PIXELS = 120_000_000
 MAX_BYTES = 256 * 1024 * 1024
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 """File names that count as pictures in a folder, in lower case."""
+KINDS = frozenset({"jpeg", "png", "bmp", "webp"})
 
 
 def read_image(path: Path | str) -> BgrImage:
@@ -50,18 +51,21 @@ def read_picture_bytes(path: Path) -> bytes:
         raise MissingFileError(f"{path}: cannot be read ({reason})") from None
 
 
-def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> BgrImage:
+def decode_image(
+    data: bytes, name: str, *, max_pixels: int = MAX_PIXELS, kinds: frozenset[str] = KINDS
+) -> BgrImage:
     """Decode a picture after its header has been found sound.
 
     Args:
         data: a whole JPEG, PNG, BMP or WebP file.
         name: what to call it in an error.
         max_pixels: refuse larger ones undecoded.
+        kinds: refuse others than these undecoded.
 
     Raises:
         DataError: as `read_image`.
     """
-    header = _sound_header(data, name, max_pixels)
+    header = _sound_header(data, name, max_pixels, kinds)
     quieten_opencv()
     raw = np.frombuffer(data, np.uint8)
     try:
@@ -75,12 +79,13 @@ def decode_image(data: bytes, name: str, *, max_pixels: int = MAX_PIXELS) -> Bgr
     return np.asarray(image, np.uint8)
 
 
-def _sound_header(data: bytes, name: str, max_pixels: int) -> ImageHeader:
+def _sound_header(data: bytes, name: str, max_pixels: int, kinds: frozenset[str]) -> ImageHeader:
     if not data:
         raise DataError(f"{name}: the file is empty")
     header = read_header(data)
-    if header is None:
-        raise DataError(f"{name}: not a JPEG, PNG, BMP or WebP picture")
+    if header is None or header.kind not in kinds:
+        known = " or ".join(kind.upper() for kind in sorted(kinds))
+        raise DataError(f"{name}: not a {known} picture")
     if header.pixels > max_pixels:
         raise DataError(
             f"{name}: {header.width}x{header.height} is too large, "

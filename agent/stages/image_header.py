@@ -15,6 +15,7 @@ _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _MARK, _SOS = 0xFF, 0xDA
 # SOF0..SOF15 but DHT (C4), JPG (C8) and DAC (CC), which share the range.
 _START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PNG_CHUNK = 12  # bytes of length, type and checksum around the data
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD8)})
 
 
@@ -85,7 +86,21 @@ def _png(data: bytes) -> ImageHeader | None:
     if data[12:16] != b"IHDR":
         return None
     width, height = struct.unpack_from(">II", data, 16)
-    return _checked("png", width, height, complete=data.rfind(b"IEND") > 0)
+    return _checked("png", width, height, complete=_png_chunks_fit(data))
+
+
+def _png_chunks_fit(data: bytes) -> bool:
+    """Whether the chunks lead to the end chunk.
+
+    OpenCV reserves what a chunk declares before it reads it: gigabytes, for a file of a few bytes.
+    """
+    at = len(PNG_SIGNATURE)
+    while at + _PNG_CHUNK <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        at += _PNG_CHUNK + length
+        if kind == b"IEND":
+            return at <= len(data)
+    return False
 
 
 def _bmp(data: bytes) -> ImageHeader | None:

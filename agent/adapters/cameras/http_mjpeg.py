@@ -17,6 +17,7 @@ from agent.stages.timeline import LIVE, REPLAYED
 from agent.values import CaptureCounts, Frame
 
 _CHUNK = 256 * 1024
+_KINDS = frozenset({"jpeg"})
 _LIVE_BUFFER = 128 * 1024
 """Bytes; the kernel would otherwise keep seconds of old frames when this machine falls behind."""
 _MAX_PIXELS = 40_000_000
@@ -62,7 +63,9 @@ class HttpMjpegCamera:
     def read(self) -> Frame | None:
         while (part := self._next_part()) is not None:
             try:
-                image = decode_image(part.body, self._address.name, max_pixels=_MAX_PIXELS)
+                image = decode_image(
+                    part.body, self._address.name, max_pixels=_MAX_PIXELS, kinds=_KINDS
+                )
             except DataError:
                 self._framing.corrupt()
                 continue

@@ -82,8 +82,8 @@ def test_exif_orientation_is_followed(tmp_path):
     ("content", "expected"),
     [
         (b"", "empty"),
-        (b"just some text\n" * 30, "not a JPEG"),
-        (b"\xff\xd8\xff\xe0", "not a JPEG"),
+        (b"just some text\n" * 30, "not a BMP or JPEG or PNG or WEBP picture"),
+        (b"\xff\xd8\xff\xe0", "not a BMP or JPEG or PNG or WEBP picture"),
         (png_claiming(20_000, 20_000), "20000x20000 is too large"),
         (png_claiming(100, 100), "damaged PNG"),
     ],
@@ -122,3 +122,11 @@ def test_forbidden_file(tmp_path):
     path.chmod(0)
     with pytest.raises(MissingFileError, match="Permission denied"):
         read_image(path)
+
+
+def test_a_chunk_that_claims_gigabytes_reserves_nothing(tmp_path):
+    whole = saved(tmp_path / "a.png", LEFT_RED).read_bytes()
+    at = whole.index(b"IDAT") - 4
+    lying = whole[:at] + b"\xb0\0\0\0" + whole[at + 4 :]
+    with pytest.raises(DataError, match="cut short"):
+        decode_image(lying, "photo")

@@ -1,3 +1,4 @@
+import cv2
 import pytest
 
 from agent.adapters.cameras import open_camera
@@ -5,7 +6,7 @@ from agent.config import CameraConfig
 from agent.errors import CameraError, DataError
 from agent.values import CaptureCounts
 from tests.support.clocks import FakeClock
-from tests.support.footage import jpeg, shade_of
+from tests.support.footage import jpeg, picture, shade_of
 from tests.support.http_camera import STREAM_HEAD, HttpCamera, part
 
 END = b"--frame--\r\n"
@@ -69,7 +70,8 @@ def test_without_a_stamp_it_is_now(reader):
 
 
 def test_corrupt_parts_and_sizes_are_counted(reader):
-    bodies = [jpeg(0), b"no picture", jpeg(2)[:-20], jpeg(3, (32, 24)), b"", jpeg(5)]
+    png = cv2.imencode(".png", picture(0))[1].tobytes()
+    bodies = [jpeg(0), png, jpeg(2)[:-20], jpeg(3, (32, 24)), b"", jpeg(5)]
     with HttpCamera(stream(*bodies)) as server:
         camera = reader(server.url)
         camera.open()

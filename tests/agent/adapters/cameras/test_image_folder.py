@@ -62,7 +62,7 @@ def test_a_single_picture(tmp_path):
         shade_of(f.image) for f in drain(ImageFolderCamera(tmp_path / "one.png", FakeClock(), 1))
     ] == [5]
     (tmp_path / "bad.png").write_text("text")
-    with pytest.raises(DataError, match="not a JPEG"):
+    with pytest.raises(DataError, match="not a BMP or JPEG or PNG or WEBP picture"):
         ImageFolderCamera(tmp_path / "bad.png", FakeClock(), 1).open()
 
 
