@@ -5,7 +5,7 @@ import json
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.config import DecisionConfig
@@ -52,6 +52,7 @@ def test_authorisations_are_bounded(seconds: float) -> None:
         FIELD_TEST.check_authorisation(seconds=seconds)
 
 
+@settings(max_examples=50, deadline=None)
 @given(
     st.builds(
         DecisionConfig,

@@ -4,7 +4,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -33,6 +33,7 @@ def best_by_trying_all(cost: np.ndarray, allowed: np.ndarray) -> tuple[int, floa
     return -best[0], best[1]
 
 
+@settings(max_examples=50, deadline=None)
 @given(tables)
 def test_the_assignment_is_the_best_there_is(table: tuple[np.ndarray, np.ndarray]) -> None:
     cost, allowed = table
@@ -42,6 +43,7 @@ def test_the_assignment_is_the_best_there_is(table: tuple[np.ndarray, np.ndarray
     assert sum(cost[pair] for pair in pairs) == pytest.approx(total)
 
 
+@settings(max_examples=50, deadline=None)
 @given(tables)
 def test_each_row_and_column_is_used_once_and_only_where_allowed(
     table: tuple[np.ndarray, np.ndarray],

@@ -1,7 +1,7 @@
 """Filters for boxes: what must hold whatever the numbers."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.stages import kalman
@@ -16,6 +16,7 @@ faces = st.lists(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(faces, seconds, seconds)
 def test_predicting_twice_equals_predicting_once(
     people: list[tuple[float, float, float]], a: float, b: float
@@ -25,6 +26,7 @@ def test_predicting_twice_equals_predicting_once(
     assert np.allclose(twice, kalman.predict(bank, a + b), rtol=1e-9, atol=1e-9)
 
 
+@settings(max_examples=50, deadline=None)
 @given(faces, seconds, seconds)
 def test_variances_stay_positive_and_consistent(
     people: list[tuple[float, float, float]], a: float, b: float

@@ -1,7 +1,7 @@
 """Who is cut out and embedded, by need and by the clock."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.config import RecognitionConfig
@@ -111,6 +111,7 @@ needs = st.lists(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(needs)
 def test_the_choice_does_not_depend_on_the_order_of_asking(claims: list[Need]) -> None:
     forward = to_embed(claims, SETTINGS, now=NOW)
