@@ -99,7 +99,7 @@ def _png_chunks_fit(data: bytes) -> bool:
         length, kind = struct.unpack_from(">I4s", data, at)
         at += _PNG_CHUNK + length
         if kind == b"IEND":
-            return at <= len(data)
+            return bool(at <= len(data))
     return False
 
 
