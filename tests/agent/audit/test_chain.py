@@ -51,13 +51,13 @@ def test_an_empty_log_is_whole():
 
 
 def test_every_flipped_bit_is_found():
-    text = b"".join(LINES)
+    text = b"".join(LINES[:2])
     missed = []
     for bit in range(len(text) * 8):
         damaged = bytearray(text)
         damaged[bit // 8] ^= 1 << bit % 8
         report = verify(bytes(damaged).splitlines(keepends=True))
-        torn_at_the_end = report.torn and report.records == 3 and bit // 8 == len(text) - 1
+        torn_at_the_end = report.torn and report.records == 1 and bit // 8 == len(text) - 1
         if report.intact and not torn_at_the_end:
             missed.append(bit)
     assert not missed
