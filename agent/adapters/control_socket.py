@@ -22,6 +22,8 @@ from agent.messages.control import MAX_LINE, ControlReply, ControlRequest
 Handler = Callable[[ControlRequest, int], ControlReply]
 """Takes a request and the uid of the peer."""
 _PEER_TIMEOUT_S = 2.0
+_MOST_REQUESTS = 16
+"""In one conversation: a peer that never stops must not keep others waiting for ever."""
 _UCRED = struct.Struct("3i")  # pid, uid, gid
 _LONGEST_PATH = 107  # sun_path holds 108 bytes with the closing zero, unix(7)
 
@@ -92,15 +94,22 @@ class ControlServer:
         _, uid, _ = _UCRED.unpack(
             peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
         )
-        if uid not in (0, self._uid):
-            _reply(peer, _refusal("only the agent's own user and root may command it"))
-            return
         with peer.makefile("rb") as lines:
-            while line := lines.readline(MAX_LINE):
-                if not line.endswith(b"\n"):
-                    _reply(peer, _refusal("the request is too long", Exit.USAGE))
+            for _ in range(_MOST_REQUESTS):
+                line = lines.readline(MAX_LINE)
+                if not line:
                     return
-                _reply(peer, _answer(line, uid, handler))
+                reply = self._reply(line, uid, handler)
+                peer.sendall(reply.model_dump_json().encode() + b"\n")
+                if not line.endswith(b"\n"):
+                    return
+
+    def _reply(self, line: bytes, uid: int, handler: Handler) -> ControlReply:
+        if uid not in (0, self._uid):
+            return _refusal("only the agent's own user and root may command it")
+        if not line.endswith(b"\n"):
+            return _refusal("the request is too long", Exit.USAGE)
+        return _answer(line, uid, handler)
 
 
 def _answer(line: bytes, uid: int, handler: Handler) -> ControlReply:
@@ -115,10 +124,6 @@ def _answer(line: bytes, uid: int, handler: Handler) -> ControlReply:
 
 def _refusal(why: str, code: Exit = Exit.REFUSED) -> ControlReply:
     return ControlReply(ok=False, error=why, code=int(code))
-
-
-def _reply(peer: socket.socket, reply: ControlReply) -> None:
-    peer.sendall(reply.model_dump_json().encode() + b"\n")
 
 
 def ask(path: Path, request: ControlRequest, timeout_s: float = 5.0) -> ControlReply:

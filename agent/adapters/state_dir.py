@@ -1,4 +1,4 @@
-"""The agent's own folder: one agent at a time, a session counter, files written whole."""
+"""The agent's own folder: one agent at a time, files written whole."""
 
 from __future__ import annotations
 
@@ -57,21 +57,6 @@ class StateLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-
-
-def next_session(state_dir: Path) -> int:
-    """The number of this run of the agent, one more than the last; on disk before it is used.
-
-    Raises:
-        DiskError: it cannot be written.
-    """
-    path = state_dir / "session"
-    try:
-        last = int(path.read_text().strip())
-    except (OSError, ValueError):
-        last = 0
-    write_whole(path, f"{last + 1}\n")
-    return last + 1
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -48,14 +48,28 @@ def run(args: argparse.Namespace, context: Context) -> int:
     return int(Exit.OK)
 
 
+def arming_request(reason: str, authorisation: str) -> ControlRequest:
+    """A checked request to arm.
+
+    Raises:
+        UsageError: the reason or the authorisation is not what the agent takes.
+    """
+    return _checked(command="arm", reason=reason, authorisation=authorisation)
+
+
 def _request(args: argparse.Namespace) -> ControlRequest:
-    reason = getattr(args, "reason", "")
-    authorisation = getattr(args, "authorisation", "")
+    if args.action == "arm":
+        return arming_request(args.reason, args.authorisation)
+    return _checked(command=args.action, reason=getattr(args, "reason", ""))
+
+
+def _checked(**fields: str) -> ControlRequest:
     try:
-        return ControlRequest(command=args.action, reason=reason, authorisation=authorisation)
+        return ControlRequest.model_validate(fields)
     except ValueError:
         raise UsageError(
-            "--reason holds up to 200 characters, --authorisation up to 64 of A-Z a-z 0-9 _ . : -"
+            "--reason holds 1 to 200 printable characters, --authorisation up to 64 of "
+            "A-Z a-z 0-9 _ . : -"
         ) from None
 
 

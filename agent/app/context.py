@@ -1,21 +1,40 @@
-"""Composition root: the only place that names concrete classes together.
-
-Everything is built here and passed in. Heavy libraries are imported where they are needed, so
-that a command which needs none of them answers at once.
+"""What a command may use. Heavy libraries are imported where they are needed, so that a command
+which needs none of them answers at once.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.adapters.clock import SystemClock
-from agent.adapters.control_socket import socket_path
 from agent.adapters.log import StderrLog
 from agent.config import Config, Layer, parse
 from agent.errors import ConfigError, MissingFileError
+
+if TYPE_CHECKING:
+    from agent.adapters.audit_log import AuditLog
+    from agent.adapters.watchlist_store import WatchlistStore
+    from agent.ports import Detector, Embedder
+    from agent.stages.threshold import Curve
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The two networks, and how their similarities are to be read.
+
+    Attributes:
+        detector, embedder: verified against the manifest.
+        curve: (similarity, false match rate) points measured on this embedder.
+    """
+
+    detector: Detector
+    embedder: Embedder
+    curve: Curve
 
 
 class Context:
@@ -26,6 +45,7 @@ class Context:
         config_file: YAML; None for the defaults.
         overrides: `section.key=value`, applied over the file.
         json: the command answers for a program, in JSON on stdout.
+        models: in place of those on disk.
 
     Raises:
         ConfigError, MissingFileError: at the first use of `config`.
@@ -38,12 +58,14 @@ class Context:
         overrides: tuple[str, ...] = (),
         *,
         json: bool = False,
+        models: Models | None = None,
     ) -> None:
         self.state_dir = state_dir
         self.config_file = config_file
         self.overrides = overrides
         self.json = json
         self.clock = SystemClock()
+        self._models = models
         self.log = StderrLog(sys.stderr, journal="JOURNAL_STREAM" in os.environ)
 
     @cached_property
@@ -54,7 +76,33 @@ class Context:
     @property
     def control_path(self) -> Path:
         """Where the running agent listens."""
+        from agent.adapters.control_socket import socket_path
+
         return socket_path(self.state_dir, os.environ.get("RUNTIME_DIRECTORY"))
+
+    def models(self) -> Models:
+        """The networks, verified and opened at the first call.
+
+        Raises:
+            MissingFileError, DataError: they are not built, or not what the manifest says.
+        """
+        if self._models is None:
+            from agent.adapters.onnx_models import open_models
+
+            self._models = open_models(self.config.models, self.config.detection)
+        return self._models
+
+    def watchlist(self) -> WatchlistStore:
+        """The local list, in `watchlist/` of the state folder."""
+        from agent.adapters.watchlist_store import WatchlistStore
+
+        return WatchlistStore(self.state_dir / "watchlist")
+
+    def audit(self) -> AuditLog:
+        """The audit log, in `audit/` of the state folder."""
+        from agent.adapters.audit_log import AuditLog
+
+        return AuditLog(self.state_dir / "audit", self.clock)
 
     def close(self) -> None:
         """Release what was opened."""

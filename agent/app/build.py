@@ -1,0 +1,295 @@
+"""The running agent, wired together."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+
+from agent import __version__
+from agent.adapters import state_dir
+from agent.adapters.activation_file import ActivationFile
+from agent.adapters.cameras import open_camera
+from agent.adapters.control_socket import ControlServer
+from agent.adapters.list_source import ListSource
+from agent.adapters.memory import rss_peak_mb
+from agent.adapters.mqtt import MqttSettings, MqttTransport
+from agent.adapters.no_transport import NoTransport
+from agent.adapters.notify import ServiceNotifier
+from agent.adapters.outbox_sqlite import SqliteOutbox
+from agent.app.context import Context, Models
+from agent.config import Config, dump
+from agent.delivery import Backoff, DeliveryCore, DeliveryLimits, EventContext, Session
+from agent.messages import new_ulid
+from agent.pipeline import Pipeline, PipelineSettings, decision_rule
+from agent.policy import FIELD_TEST, combine
+from agent.ports import Clock, Gallery, Transport
+from agent.runtime import builder_loop, capture_loop, control_loop, pipeline_loop
+from agent.runtime.agent import Agent, Parts
+from agent.runtime.arming import Arming, mark_key
+from agent.runtime.board import Board, Condition
+from agent.runtime.builder_loop import BuilderLoop
+from agent.runtime.capture_loop import CaptureLimits, CaptureLoop
+from agent.runtime.delivery_loop import DeliveryLoop
+from agent.runtime.heartbeats import Heartbeats
+from agent.runtime.mailbox import Mailbox
+from agent.runtime.orders import Arm, Order
+from agent.runtime.outcome import Outcome
+from agent.runtime.pipeline_loop import Ledger, PipelineLoop, Surroundings
+from agent.runtime.supervisor import Supervisor
+from agent.values import Wall
+
+DELIVERY_STAGE = "delivery"
+_BUILD_THREADS = 1
+"""The first index is built before anything runs, later ones beside the pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What `run` was asked for, besides the configuration.
+
+    Attributes:
+        camera_timeout_s: a live source never reached within this ends the run, s; None: never.
+        arm: (reason, authorisation) to arm with at the start; None: stay disarmed, unless a
+            crash interrupted an activation moments ago.
+    """
+
+    camera_timeout_s: float | None = None
+    arm: tuple[str, str] | None = None
+
+
+def build_agent(context: Context, options: RunOptions) -> Agent:
+    """Everything that runs; nothing is started yet.
+
+    Raises:
+        BodycamError: the state folder is taken, a model does not verify, the list is damaged,
+            the source is not one.
+    """
+    with ExitStack() as undo:
+        lock = state_dir.StateLock(context.state_dir)
+        state_dir.prepare(context.state_dir)
+        lock.acquire()
+        undo.callback(lock.release)
+        return _wire(context, options, undo)
+
+
+def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
+    """Everything in the order in which the parts need each other."""
+    config, clock, log, uid = context.config, context.clock, context.log, os.getuid()
+    camera = open_camera(config.camera.source, config.camera, clock, pace=config.camera.pace)
+    models = context.models()
+    source = ListSource(
+        context.watchlist(), config.watchlist, models.embedder.identity.space, _BUILD_THREADS
+    )
+    fingerprint = source.fingerprint()
+    gallery = source.build(now=clock.wall())
+    outbox = _outbox(context, undo)
+    session = Session(outbox.count_up("session"), __version__, FIELD_TEST.test)
+    ledger = context.audit()
+    _record_start(ledger, config, session, models)
+
+    board = Board(clock, Condition(list_id=gallery.ref.id, list_version=gallery.ref.version))
+    beats = Heartbeats(clock, _patience(config))
+    mailbox: Mailbox[Order] = Mailbox(live=_is_live(config))
+    transport = _transport(config, session, board, clock)
+    delivery = DeliveryLoop(
+        outbox, transport, _delivery_core(config), clock, partial(beats.beat, DELIVERY_STAGE)
+    )
+    arming = _arming(context, models, outbox)
+    around = Surroundings(
+        outbox=outbox,
+        notify=delivery.notify,
+        events=_events(config, models),
+        ledger=ledger,
+        board=board,
+        heartbeats=beats,
+        log=log,
+        clock=clock,
+        uid=uid,
+    )
+    pipeline = PipelineLoop(_pipeline(config, models, gallery), gallery, mailbox, arming, around)
+    capture = CaptureLoop(
+        camera,
+        mailbox,
+        _capture_limits(config, options),
+        clock=clock,
+        board=board,
+        heartbeats=beats,
+        log=log,
+        wanted=lambda: pipeline.armed,
+    )
+    builder = BuilderLoop(
+        source, mailbox, (gallery, fingerprint), clock=clock, board=board, heartbeats=beats,
+        log=log, uid=uid,
+    )  # fmt: skip
+    outcome = Outcome()
+    manager = ServiceNotifier(os.environ, os.getpid())
+    return Agent(
+        Parts(
+            clock=clock,
+            log=log,
+            board=board,
+            heartbeats=beats,
+            mailbox=mailbox,
+            outcome=outcome,
+            capture=capture,
+            pipeline=pipeline,
+            delivery=delivery,
+            transport=transport,
+            control=_control(context, undo),
+            builder=builder,
+            supervisor=Supervisor(outcome, beats, manager, clock, log),
+            manager=manager,
+            session=session,
+            ledger=ledger,
+            models=(models.detector.identity, models.embedder.identity),
+            first_orders=_first_orders(options, arming, uid),
+            drain_s=config.delivery.drain_s if config.mqtt.host else 0.0,
+            rss_peak_mb=rss_peak_mb,
+            release=undo.pop_all().close,
+        )
+    )
+
+
+def _outbox(context: Context, undo: ExitStack) -> SqliteOutbox:
+    outbox = SqliteOutbox(context.state_dir / "outbox.sqlite")
+    undo.callback(outbox.close)
+    if outbox.set_aside is not None:
+        context.log.error("the outbox was damaged and set aside", source=str(outbox.set_aside))
+    return outbox
+
+
+def _record_start(ledger: Ledger, config: Config, session: Session, models: Models) -> None:
+    digest = hashlib.sha256(dump(config).encode()).hexdigest()
+    ledger.append("start", version=__version__, session=session.number, config=digest)
+    ledger.append(
+        "models",
+        detector=models.detector.identity.sha256,
+        embedder=models.embedder.identity.sha256,
+    )
+
+
+def _patience(config: Config) -> dict[str, float]:
+    """How long each stage may be silent, s, before the watchdog is no longer fed."""
+    return {
+        capture_loop.STAGE: config.camera.stall_s + 20.0,  # a read may block until the stall
+        pipeline_loop.STAGE: 20.0,  # a crowd of hundreds takes seconds
+        DELIVERY_STAGE: 20.0,  # a commit on a worn-out card takes seconds
+        control_loop.STAGE: 30.0,
+        builder_loop.STAGE: 600.0,  # a large index takes minutes at low priority
+    }
+
+
+def _is_live(config: Config) -> bool:
+    """Whether the newest frame wins. A file is read in full unless real time is asked for."""
+    if config.camera.pace == "auto":
+        return _may_come_back(config.camera.source)
+    return config.camera.pace == "live"
+
+
+def _may_come_back(source: str) -> bool:
+    """Whether a source that is lost is worth waiting for: a webcam or stream, not a file."""
+    return "://" in source or source.startswith(("camera:", "/dev/", "csi:"))
+
+
+def _capture_limits(config: Config, options: RunOptions) -> CaptureLimits:
+    stream = _may_come_back(config.camera.source)
+    return CaptureLimits(
+        reconnect=stream,
+        reconnect_s=config.camera.reconnect_s,
+        first_open_s=options.camera_timeout_s,
+        endless=_is_live(config),
+        real_time=config.camera.pace == "live" and not stream,
+    )
+
+
+def _transport(config: Config, session: Session, board: Board, clock: Clock) -> Transport:
+    mqtt, device = config.mqtt, config.device
+    if not mqtt.host:
+        return NoTransport()
+    now = board.condition
+    settings = MqttSettings(
+        host=mqtt.host,
+        port=mqtt.port,
+        topics=f"{mqtt.prefix}/{device.agency}/{device.id}",
+        client_id=f"{mqtt.prefix}-{device.agency}-{device.id}",
+        keepalive_s=mqtt.keepalive_s,
+        connect_timeout_s=mqtt.connect_timeout_s,
+        in_flight=config.delivery.in_flight,
+        backoff=_backoff(config),
+    )
+    birth = session.online(now.state, now.reason, since=board.since, watchlist=now.list_id or None)
+    return MqttTransport(
+        settings, birth=birth, will=session.will(), clock=clock, chance=random.random
+    )
+
+
+def _delivery_core(config: Config) -> DeliveryCore:
+    limits = DeliveryLimits(
+        config.delivery.in_flight, config.delivery.ack_timeout_s, _backoff(config)
+    )
+    return DeliveryCore(limits, random.random)
+
+
+def _backoff(config: Config) -> Backoff:
+    return Backoff(config.delivery.retry_first_s, config.delivery.retry_cap_s)
+
+
+def _arming(context: Context, models: Models, outbox: SqliteOutbox) -> Arming:
+    limits = combine(FIELD_TEST, context.config.decision)
+    return Arming(
+        limits,
+        rule_for=partial(decision_rule, limits, models.curve),
+        marks=lambda activation: outbox.cooldowns(mark_key(activation, "")),
+        kept=ActivationFile(context.state_dir / "activation.json"),
+        clock=context.clock,
+        new_id=_new_id,
+    )
+
+
+def _first_orders(options: RunOptions, arming: Arming, uid: int) -> tuple[Order, ...]:
+    """Arm as asked; else go on with what a crash interrupted; else stay disarmed."""
+    cut = arming.interrupted()
+    if options.arm is not None:
+        reason, authorisation = options.arm
+        same = cut is not None and (cut.reason, cut.authorisation) == options.arm
+        return (Arm(reason, authorisation, uid, resumes=cut.id if cut and same else ""),)
+    if cut is not None:
+        return (Arm(cut.reason, cut.authorisation, cut.uid, resumes=cut.id),)
+    return ()
+
+
+def _events(config: Config, models: Models) -> EventContext:
+    return EventContext(
+        agency=config.device.agency,
+        device=config.device.id,
+        detector_sha256=models.detector.identity.sha256,
+        embedder_sha256=models.embedder.identity.sha256,
+        policy_sha256=FIELD_TEST.sha256(),
+    )
+
+
+def _pipeline(config: Config, models: Models, gallery: Gallery) -> Pipeline:
+    return Pipeline(
+        models.detector,
+        models.embedder,
+        gallery,
+        PipelineSettings.of(config),
+        new_id=_new_id,
+        timer=time.perf_counter,
+    )
+
+
+def _new_id(wall: Wall) -> str:
+    return new_ulid(wall_s=wall, randomness=os.urandom(10))
+
+
+def _control(context: Context, undo: ExitStack) -> ControlServer:
+    server = ControlServer(context.control_path, os.getuid())
+    server.open()
+    undo.callback(server.close)
+    return server

@@ -1,0 +1,184 @@
+"""The running agent: its threads, started in one order and stopped in the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.delivery import Session
+from agent.messages import iso_utc
+from agent.ports import Clock, ModelIdentity, Transport
+from agent.ports.log import Log
+from agent.runtime.board import Board, Condition
+from agent.runtime.builder_loop import BuilderLoop
+from agent.runtime.capture_loop import CaptureLoop
+from agent.runtime.control_loop import ControlLoop, ControlPort
+from agent.runtime.delivery_loop import DeliveryLoop
+from agent.runtime.heartbeats import Heartbeats
+from agent.runtime.mailbox import Mailbox
+from agent.runtime.orders import Order
+from agent.runtime.outcome import Cause, Outcome, Workers
+from agent.runtime.pipeline_loop import Ledger, PipelineLoop
+from agent.runtime.report import run_report
+from agent.runtime.supervisor import ServiceManager, Signals, Supervisor
+from agent.values import Wall
+
+_JOIN_S = 5.0
+_LAST_WORDS_S = 2.0
+"""After a signal, wait so long for confirmations that are under way."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """Everything that runs, built by `agent.app`.
+
+    Attributes:
+        first_orders: given to the pipeline before the first frame: arming, if asked for.
+        drain_s: at the end of a file, wait so long for confirmations; 0 without a broker.
+        models: detector and embedder.
+        rss_peak_mb: largest resident memory so far, megabytes.
+        release: closes, at the very end, what was opened to build the parts.
+    """
+
+    clock: Clock
+    log: Log
+    board: Board
+    heartbeats: Heartbeats
+    mailbox: Mailbox[Order]
+    outcome: Outcome
+    capture: CaptureLoop
+    pipeline: PipelineLoop
+    delivery: DeliveryLoop
+    transport: Transport
+    control: ControlPort
+    builder: BuilderLoop
+    supervisor: Supervisor
+    manager: ServiceManager
+    session: Session
+    ledger: Ledger
+    models: tuple[ModelIdentity, ModelIdentity]
+    first_orders: Sequence[Order]
+    drain_s: float
+    rss_peak_mb: Callable[[], float]
+    release: Callable[[], None]
+
+
+class Agent:
+    """One run, from start to exit code."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._workers = Workers(parts.outcome, parts.log)
+        self._control = ControlLoop(
+            parts.control, parts.mailbox, self.status, self.report, parts.heartbeats
+        )
+
+    def run(self) -> int:
+        """Until the end of the file, a signal or a failure; the exit code.
+
+        Raises:
+            BodycamError: the failure that ended the run, for the command to report.
+        """
+        parts = self._parts
+        with Signals() as signals:
+            try:
+                self._start()
+                parts.supervisor.watch(signals.caught)
+            finally:
+                left = self._stop()
+        error = parts.outcome.error
+        if error is not None:
+            raise error
+        return parts.outcome.exit_code(left)
+
+    def report(self) -> dict[str, Any]:
+        """The run report, so far."""
+        parts = self._parts
+        return run_report(
+            parts.capture,
+            parts.pipeline,
+            parts.delivery,
+            models=parts.models,
+            displaced=parts.mailbox.dropped,
+            rss_peak_mb=parts.rss_peak_mb(),
+            now=parts.clock.monotonic(),
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What the device is doing, for `ctl status`: counts only."""
+        parts = self._parts
+        now, delivery, report = parts.board.condition, parts.delivery.status, self.report()
+        return {
+            "state": now.state,
+            "armed": now.armed,
+            "reason": now.reason,
+            "since": iso_utc(parts.board.since),
+            "session": parts.session.number,
+            "version": parts.session.version,
+            "watchlist": f"{now.list_id} v{now.list_version}",
+            "frames": report["frames"]["processed"],
+            "dropped": report["frames"]["dropped"],
+            "alerts": report["alerts"]["raised"],
+            "pending": delivery.pending,
+            "connected": delivery.connected,
+            "delivery": delivery.last_error,
+        }
+
+    def _start(self) -> None:
+        parts = self._parts
+        parts.delivery.start()
+        parts.board.listen(self._publish)
+        parts.board.listen(parts.supervisor.tell)
+        for order in parts.first_orders:
+            parts.mailbox.post(order)
+        self._workers.start("pipeline", self._watch_frames)
+        self._workers.start("control", self._control.run)
+        self._workers.start("builder", parts.builder.run)
+        self._workers.start("capture", parts.capture.run)
+        parts.manager.ready()
+
+    def _watch_frames(self) -> None:
+        """The pipeline thread; when it ends by itself, there are no more frames."""
+        self._parts.pipeline.run()
+        self._parts.outcome.end(Cause.END_OF_FILE)
+
+    def _publish(self, condition: Condition, since: Wall) -> None:
+        parts = self._parts
+        parts.transport.publish_state(
+            parts.session.online(
+                condition.state, condition.reason, since=since, watchlist=condition.list_id or None
+            )
+        )
+
+    def _stop(self) -> int:
+        """Everything, in order; how many events were left undelivered."""
+        parts, why = self._parts, self._why()
+        parts.manager.stopping()
+        parts.capture.stop()
+        parts.pipeline.stop(why)
+        parts.builder.stop()
+        self._control.stop()
+        stuck = self._workers.join(_JOIN_S)
+        for stage in stuck:
+            parts.log.warning("a stage did not end in time", stage=stage)
+        left = self._drain()
+        parts.delivery.stop(parts.session.final(why, since=parts.clock.wall()))
+        parts.ledger.append("stop", reason=why, session=parts.session.number)
+        parts.log.info("stopped", reason=why, depth=left)
+        parts.release()
+        return left
+
+    def _drain(self) -> int:
+        """Wait for confirmations, the watchdog fed; how many events are left."""
+        parts = self._parts
+        at_end = parts.outcome.cause is Cause.END_OF_FILE
+        patience = parts.drain_s if at_end else min(parts.drain_s, _LAST_WORDS_S)
+        parts.supervisor.wait_for(lambda tick: parts.delivery.drain(tick) == 0, patience)
+        return parts.delivery.drain(0)
+
+    def _why(self) -> str:
+        outcome = self._parts.outcome
+        if outcome.error is not None:
+            return f"failure: {type(outcome.error).__name__}"
+        return outcome.cause.value if outcome.cause else "failure"

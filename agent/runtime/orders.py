@@ -1,0 +1,70 @@
+"""What may be asked of the pipeline between two frames."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from agent.errors import BodycamError, UnavailableError
+from agent.ports import Gallery
+
+
+class Answer:
+    """The outcome of an order, for whoever waits for it."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._error: BodycamError | None = None
+
+    def settle(self, error: BodycamError | None = None) -> None:
+        self._error = error
+        self._done.set()
+
+    def wait(self, timeout_s: float) -> None:
+        """Until the order was carried out.
+
+        Raises:
+            BodycamError: why it was refused.
+            UnavailableError: the pipeline did not come round to it in time.
+        """
+        if not self._done.wait(timeout_s):
+            raise UnavailableError("the agent is busy; ask again")
+        if self._error is not None:
+            raise self._error
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """Begin to look.
+
+    Attributes:
+        reason, authorisation: as the operator gave them.
+        uid: of the user who asked.
+        resumes: id of the activation that a crash interrupted; empty for a new one.
+    """
+
+    reason: str
+    authorisation: str
+    uid: int
+    resumes: str = ""
+    answer: Answer = field(default_factory=Answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Disarm:
+    """Stop looking. `uid`: of the user who asked."""
+
+    reason: str
+    uid: int
+    answer: Answer = field(default_factory=Answer)
+
+
+@dataclass(frozen=True, slots=True)
+class NewGallery:
+    """Search this version of the list from now on."""
+
+    gallery: Gallery
+
+
+Order: TypeAlias = Arm | Disarm | NewGallery

@@ -1,0 +1,271 @@
+"""The pipeline thread: applies orders between frames, takes frames, commits alerts.
+
+Order of things, each of which must not change:
+
+1. an alert is on disk, with its cool-down mark, before anybody says so: delivery, audit and log
+   hear of it afterwards;
+2. an arming is in the audit log before the first frame is looked at; a disarming takes effect
+   before it is recorded;
+3. a frame that waits when the device is disarmed is let go unseen.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from agent.delivery import EventContext, outbox_entry
+from agent.errors import BodycamError, RefusedError
+from agent.pipeline import Activation, Pipeline
+from agent.ports import Clock, Gallery, Outbox
+from agent.ports.log import Log
+from agent.runtime.arming import Arming, mark_key
+from agent.runtime.board import Board
+from agent.runtime.heartbeats import Heartbeats
+from agent.runtime.mailbox import Mailbox
+from agent.runtime.orders import Arm, NewGallery, Order
+from agent.runtime.tally import Tally
+from agent.values import Alert, Frame, Monotonic, Wall
+
+STAGE = "pipeline"
+TURN_S = 0.25
+"""Longest wait for a frame before tracks are checked for their age."""
+
+
+class Ledger(Protocol):
+    """The audit log."""
+
+    def append(self, kind: str, **fields: str | int) -> object: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Surroundings:
+    """What the pipeline loop reports to, and asks.
+
+    Attributes:
+        outbox: alerts are committed here.
+        notify: tells delivery of a committed event.
+        events: what every event of the run has in common.
+        ledger: the audit log.
+        board, heartbeats, log, clock: as everywhere.
+        uid: of the agent itself, for what nobody asked for.
+    """
+
+    outbox: Outbox
+    notify: Callable[[str], None]
+    events: EventContext
+    ledger: Ledger
+    board: Board
+    heartbeats: Heartbeats
+    log: Log
+    clock: Clock
+    uid: int
+
+
+class PipelineLoop:
+    """Runs the pipeline until no frame will come any more, or `stop`.
+
+    Args:
+        pipeline: used from this loop's thread only.
+        gallery: what it searches at the start.
+        mailbox: frames and orders.
+        arming: makes activations.
+        around: see `Surroundings`.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        gallery: Gallery,
+        mailbox: Mailbox[Order],
+        arming: Arming,
+        around: Surroundings,
+    ) -> None:
+        self._pipeline = pipeline
+        self._mailbox = mailbox
+        self._arming = arming
+        self._around = around
+        self._activation: Activation | None = None
+        self._order: Arm | None = None
+        self._last: tuple[Monotonic, Monotonic] | None = None
+        self._armed = threading.Event()
+        self._why_stopped = "end of file"
+        self.gallery = gallery
+        self.tally = Tally()
+
+    @property
+    def armed(self) -> bool:
+        """Whether frames are wanted; for any thread."""
+        return self._armed.is_set()
+
+    def stop(self, why: str) -> None:
+        """End soon; the frame that waits is let go."""
+        self._why_stopped = why
+        self._mailbox.close()
+
+    def run(self) -> None:
+        """Until the mailbox ends.
+
+        Raises:
+            DiskError: an alert or an audit record cannot be written.
+        """
+        try:
+            while self.turn(TURN_S):
+                pass
+        finally:
+            self._disarm(self._why_stopped, self._around.uid)
+            self._pipeline.close()
+            self._around.heartbeats.done(STAGE)
+
+    def turn(self, timeout_s: float) -> bool:
+        """Orders, then a frame if there is one; False when no frame will ever come again."""
+        self._around.heartbeats.beat(STAGE)
+        got = self._mailbox.take(timeout_s)
+        for order in got.messages:
+            self._obey(order)
+        if got.frame is not None:
+            self._take(got.frame)
+        else:
+            self._expire()
+        if self.armed:
+            self._arming.alive()
+        return not got.ended
+
+    def _obey(self, order: Order) -> None:
+        if isinstance(order, NewGallery):
+            self._swap(order.gallery)
+            return
+        try:
+            if isinstance(order, Arm):
+                self._arm(order)
+            else:
+                self._disarm(order.reason, order.uid)
+        except RefusedError as error:
+            order.answer.settle(error)
+        except BodycamError as error:
+            order.answer.settle(error)
+            raise
+        else:
+            order.answer.settle()
+
+    def _arm(self, order: Arm) -> None:
+        self._disarm("armed anew", order.uid)
+        activation = self._arming.begin(order)
+        try:
+            self._pipeline.arm(activation)
+        except RefusedError as error:
+            self._arming.end()
+            self._refused("arm", str(error), order.uid, order.authorisation)
+            raise
+        self._activation, self._order = activation, order
+        self._record_arming(activation, order)
+        self._arming.armed()
+        now = self._around.clock.monotonic()
+        self.tally.armed(now=now)
+        self._note_threshold()
+        self._armed.set()
+        self._around.board.armed(order.reason)
+        self._around.log.info("armed", reason=order.reason, uid=order.uid)
+
+    def _record_arming(self, activation: Activation, order: Arm) -> None:
+        around, ref = self._around, self.gallery.ref
+        if order.resumes:
+            around.ledger.append("gap", events=0, reason="the agent was interrupted while armed")
+        around.ledger.append(
+            "arm",
+            activation=activation.id,
+            authorisation=order.authorisation,
+            reason=order.reason,
+            uid=order.uid,
+            list=ref.id,
+            version=ref.version,
+        )
+
+    def _disarm(self, reason: str, uid: int) -> None:
+        """Stop looking. What was armed is wiped first, and recorded then."""
+        self._armed.clear()
+        self._pipeline.disarm()
+        self._last = None
+        self.tally.disarmed(now=self._around.clock.monotonic())
+        activation, self._activation, self._order = self._activation, None, None
+        if activation is None:
+            return
+        self._arming.end()
+        self._around.ledger.append("disarm", activation=activation.id, reason=reason, uid=uid)
+        self._around.board.disarmed(reason)
+        self._around.log.info("disarmed", reason=reason, uid=uid)
+
+    def _swap(self, gallery: Gallery) -> None:
+        around, ref = self._around, gallery.ref
+        self.gallery = gallery
+        try:
+            self._pipeline.swap_gallery(gallery)
+        except RefusedError as error:
+            self._refused("list", str(error), around.uid, "")
+            self._disarm("the policy forbids the new list", around.uid)
+        around.ledger.append(
+            "list",
+            list=ref.id,
+            version=ref.version,
+            templates=gallery.templates,
+            subjects=gallery.subjects,
+        )
+        self._note_threshold()
+        around.board.list_in_use(ref.id, ref.version)
+        around.log.info("new watchlist", version=ref.version, templates=gallery.templates)
+
+    def _refused(self, what: str, why: str, uid: int, authorisation: str) -> None:
+        fields: dict[str, str | int] = {"what": what, "reason": _one_line(why), "uid": uid}
+        if authorisation:
+            fields["authorisation"] = authorisation
+        self._around.ledger.append("refusal", **fields)
+        self._around.log.warning("refused", reason=why)
+
+    def _note_threshold(self) -> None:
+        rule = self._pipeline.rule
+        if rule is not None:
+            self.tally.threshold = rule.threshold
+
+    def _take(self, frame: Frame) -> None:
+        if not self.armed:
+            self.tally.dropped += 1
+            return
+        began = self._around.clock.monotonic()
+        result = self._pipeline.step(frame)
+        for alert in result.alerts:
+            self._commit(alert)
+        ended = self._around.clock.monotonic()
+        self._last = (frame.at, ended)
+        self.tally.step(result, began=began, ended=ended)
+
+    def _expire(self) -> None:
+        """No frame came: people who were there must still be forgotten in time."""
+        if self._last is not None:
+            at, seen = self._last
+            passed = self._around.clock.monotonic() - seen
+            self._pipeline.expire(Monotonic(at + passed))
+
+    def _commit(self, alert: Alert) -> None:
+        around, mark = self._around, None
+        if alert.match is None:
+            until = Wall(alert.raised_at + self._arming.cooldown_s)
+            mark = (mark_key(alert.activation, alert.ref.subject), until)
+        around.outbox.put(outbox_entry(alert, around.events), cooldown=mark)
+        self.tally.raised += 1
+        around.notify(alert.id)
+        around.ledger.append(
+            "alert",
+            event=alert.id,
+            entry=alert.ref.entry,
+            activation=alert.activation,
+            authorisation=alert.ref.authorisation,
+            list=alert.watchlist.id,
+            version=alert.watchlist.version,
+        )
+        around.log.info("alert" if alert.match is None else "alert updated", id=alert.id)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from agent.runtime.board import Board, Condition
+from tests.support.clocks import FakeClock
+
+
+@pytest.mark.parametrize(
+    ("condition", "state", "reason"),
+    [
+        (Condition(), "disarmed", "not armed yet"),
+        (Condition(armed=True, why="patrol"), "armed", "patrol"),
+        (Condition(armed=True, why="patrol", camera="gone"), "degraded", "armed; gone"),
+        (Condition(watchlist="torn", camera="gone"), "degraded", "disarmed; gone; torn"),
+    ],
+)
+def test_the_state_follows_from_the_condition(
+    condition: Condition, state: str, reason: str
+) -> None:
+    assert condition.state == state
+    assert condition.reason == reason
+
+
+def test_listeners_hear_the_present_and_every_change_once() -> None:
+    clock = FakeClock(wall=100.0)
+    board = Board(clock)
+    heard: list[tuple[str, str, float]] = []
+    board.listen(lambda condition, since: heard.append((condition.state, condition.reason, since)))
+    clock.advance(5)
+    board.armed("patrol")
+    board.armed("patrol")
+    clock.advance(5)
+    board.camera("no such device")
+    board.camera("")
+    assert heard == [
+        ("disarmed", "not armed yet", 100.0),
+        ("armed", "patrol", 105.0),
+        ("degraded", "armed; no such device", 110.0),
+        ("armed", "patrol", 110.0),
+    ]
+
+
+def test_a_new_list_clears_the_trouble_with_the_old_one() -> None:
+    board = Board(FakeClock())
+    board.watchlist("torn")
+    assert board.condition.state == "degraded"
+    board.list_in_use("local", 7)
+    assert board.condition.state == "disarmed"
+    assert (board.condition.list_id, board.condition.list_version) == ("local", 7)

@@ -1,0 +1,55 @@
+"""A scripted camera: what happens at each open and each read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from agent.values import CaptureCounts, Frame, Monotonic, Wall
+
+Step = Frame | Exception | None | Callable[[], None]
+
+
+class ScriptedCamera:
+    """Plays one list of steps for each successful open.
+
+    A step is a frame, an exception to raise, None for the end of the stream, or a call to make
+    before going on to the next step. An open is an exception to raise, or the steps that follow.
+    """
+
+    def __init__(self, *opens: Exception | Iterable[Step], live: bool = False) -> None:
+        self.live = live
+        self._opens = list(opens)
+        self._steps: list[Step] = []
+        self.opened = 0
+        self.closed = 0
+
+    def open(self) -> None:
+        outcome = self._opens.pop(0) if self._opens else []
+        if isinstance(outcome, Exception):
+            raise outcome
+        self.opened += 1
+        self._steps = list(outcome)
+
+    def read(self) -> Frame | None:
+        while self._steps:
+            step = self._steps.pop(0)
+            if isinstance(step, Exception):
+                raise step
+            if step is None or isinstance(step, Frame):
+                return step
+            step()
+        return None
+
+    def counts(self) -> CaptureCounts:
+        return CaptureCounts()
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def frame(seq: int, at: float | None = None, size: tuple[int, int] = (4, 4)) -> Frame:
+    moment = float(seq) if at is None else at
+    image = np.zeros((size[1], size[0], 3), np.uint8)
+    return Frame(image, seq, Monotonic(moment), Wall(1_800_000_000.0 + moment))
