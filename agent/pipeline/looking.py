@@ -46,10 +46,15 @@ class Watcher:
         return ended
 
     def due(self, frame: Frame) -> bool:
-        """Whether it is time to look; if so, the next time is set one period on."""
+        """Whether it is time to look; if so, the next time is one period on.
+
+        The period counts from when the look was due, so that the rate holds on average whatever
+        the rhythm of the frames; from now, when a look was missed altogether.
+        """
         if frame.at < self._next - _JITTER_S:
             return False
-        self._next = Monotonic(max(self._next + self._period_s, frame.at))
+        following = self._next + self._period_s
+        self._next = Monotonic(following if following > frame.at else frame.at + self._period_s)
         return True
 
     def look(self, frame: Frame, watch: Stopwatch) -> Look:

@@ -32,7 +32,8 @@ from tests.support.faces import Face, boxes_of, landmarks_of
 DIM = 16
 START = 1_800_000_000.0
 Scene = Callable[[float], Mapping[int, Face]]
-"""Seconds to who (1..12) stands where."""
+"""Seconds to who (1..12) stands where. `TWIN` + n has the face of n."""
+TWIN = 100
 
 _STEP = 20  # of blue between two people
 
@@ -86,7 +87,7 @@ class Street:
     def _paint(self, image: BgrImage, person: int, face: Face) -> None:
         x, y, side = face
         left, top = round(x - side / 2), round(y - side / 2)
-        patch = _patch(person, int(side))
+        patch = _patch(person % TWIN, int(side))
         area = image[max(top, 0) : top + len(patch), max(left, 0) : left + len(patch)]
         area[:] = patch[: area.shape[0], : area.shape[1]]
 

@@ -15,7 +15,7 @@ from agent.pipeline import Activation, Pipeline, PipelineSettings, StepResult
 from agent.stages.decide import DecisionRule
 from agent.values import Alert, Monotonic, TrackState, Verdict, Wall
 from tests.support.faces import Face
-from tests.support.street import START, ExactGallery, PaintReader, Scene, Street
+from tests.support.street import START, TWIN, ExactGallery, PaintReader, Scene, Street
 
 LISTED, PASSER_BY, OTHER = 3, 5, 8
 
@@ -85,9 +85,6 @@ def test_the_listed_man_raises_one_alert_and_nobody_else_any() -> None:
 
 
 def test_he_is_told_of_again_after_a_third_of_the_cool_down_and_anew_after_it() -> None:
-    def standing(_: float) -> Mapping[int, Face]:
-        return {LISTED: (300, 150, 60)}
-
     alerts = Patrol(standing).armed(cooldown_s=6.0).alerts(10)
     assert alerts[0].match is None
     firsts = [alert for alert in alerts if alert.match is None]
@@ -225,9 +222,6 @@ def test_a_step_takes_one_batch_and_one_search() -> None:
 
 
 def test_shots_are_taken_at_the_rate_asked_for_and_fewer_once_decided() -> None:
-    def standing(_: float) -> Mapping[int, Face]:
-        return {LISTED: (300, 150, 60)}
-
     patrol = Patrol(standing).armed()
     patrol.walk(10)
     assert 3 + 3 <= len(patrol.reader.people) <= 3 + 6
@@ -275,22 +269,50 @@ def test_a_stranger_who_slips_into_the_track_does_not_inherit_its_evidence() -> 
     assert Patrol(swapped).armed().alerts(6) == []
 
 
-def test_a_new_list_is_searched_for_who_is_already_there() -> None:
-    patrol = Patrol(walking, listed=(11,)).armed()
-    assert patrol.alerts(3) == []
-    shots = len(patrol.reader.people)
+def standing(_: float) -> Mapping[int, Face]:
+    return {LISTED: (300, 150, 60)}
+
+
+def test_a_new_list_is_searched_for_who_is_already_there_without_a_new_picture() -> None:
+    patrol = Patrol(standing, listed=(11,)).armed()
+    assert patrol.alerts(6) == []
     longer = ExactGallery((11, LISTED), version=2)
     patrol.pipeline.swap_gallery(longer)
-    (alert,) = patrol.alerts(0.1, since=3)
+    steps = patrol.walk(0.1, since=6)
+    (alert,) = [alert for step in steps for alert in step.alerts]
     assert (alert.ref.entry, alert.watchlist.version) == (f"e-{LISTED}", 2)
-    assert longer.searched == [2]
-    assert len(patrol.reader.people) - shots <= 2
+    assert longer.searched == [1]
+    assert sum(step.embeddings for step in steps) == 0
+
+
+def test_who_stays_is_told_of_though_no_better_picture_comes() -> None:
+    patrol = Patrol(standing, "recognition.max_shots=3").armed(cooldown_s=6.0)
+    alerts = patrol.alerts(5.5)
+    assert [alert.match for alert in alerts] == [None, "A1", "A1"]
+
+
+def test_two_alike_who_were_seen_together_are_two() -> None:
+    def twins(t: float) -> Mapping[int, Face]:
+        first = {LISTED: (100.0, 100.0, 60.0)} if t < 1.3 else {}
+        second = {TWIN + LISTED: (520.0, 260.0, 60.0)} if t > 1.0 else {}
+        return {**first, **second}
+
+    steps = Patrol(twins, "tracking.lost_s=1.5").armed().walk(3.5)
+    assert [track.id for track in steps[-1].tracks] == [2]
+    assert [step.ended for step in steps if step.ended] == [(1,)]
+
+
+def test_what_is_not_yet_believed_in_is_not_embedded() -> None:
+    def flash(t: float) -> Mapping[int, Face]:
+        return standing(t) if t < 0.1 else {}
+
+    patrol = Patrol(flash).armed()
+    steps = patrol.walk(2)
+    assert sum(step.faces for step in steps) == 2
+    assert patrol.reader.sizes == []
 
 
 def test_who_is_taken_off_the_list_raises_nothing_more() -> None:
-    def standing(_: float) -> Mapping[int, Face]:
-        return {LISTED: (300, 150, 60)}
-
     patrol = Patrol(standing).armed(cooldown_s=2.0)
     assert patrol.alerts(1.5)
     patrol.pipeline.swap_gallery(ExactGallery((11,), version=2))
