@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from agent.adapters.control_socket import ask
@@ -26,18 +27,25 @@ def register(subparsers: Any) -> None:
         epilog=_EXAMPLES,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("status", help="armed or not, why, which list, how many frames")
-    actions.add_parser("report", help="the run report so far, as JSON")
+    status = actions.add_parser("status", help="armed or not, why, which list, how many frames")
+    report = actions.add_parser("report", help="the run report so far, as JSON")
     arm = actions.add_parser("arm", help="begin to look, under an authorisation")
     arm.add_argument("--reason", required=True, help="goes into the audit log")
     arm.add_argument("--authorisation", required=True, metavar="ID", help="what permits it")
     disarm = actions.add_parser("disarm", help="stop looking; frames are dropped from then on")
     disarm.add_argument("--reason", default="operator", help="goes into the audit log")
+    for action in (status, report, arm, disarm):
+        action.add_argument(
+            "--socket",
+            metavar="FILE",
+            type=Path,
+            help="of the agent (default: control.sock in $RUNTIME_DIRECTORY or the state folder)",
+        )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     request = _request(args)
-    reply = ask(context.control_path, request)
+    reply = ask(args.socket or context.control_path, request)
     if context.json or args.action == "report":
         print_json(reply.data if reply.ok else {"error": reply.error, "code": reply.code})
     elif reply.ok:
