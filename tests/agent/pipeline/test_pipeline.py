@@ -190,7 +190,7 @@ def test_an_embedder_that_fails_leaves_no_crops_behind() -> None:
     assert patrol.buffers() == []
 
 
-@pytest.mark.parametrize(("rate", "looks"), [(15, 30), (10, 20), (0, 60), (240, 60)])
+@pytest.mark.parametrize(("rate", "looks"), [(15, 30), (12, 24), (20, 40), (0, 60), (240, 60)])
 def test_the_detector_runs_at_its_rate_and_tracks_are_predicted_between(
     rate: int, looks: int
 ) -> None:
