@@ -87,9 +87,9 @@ class Context:
             MissingFileError, DataError: they are not built, or not what the manifest says.
         """
         if self._models is None:
-            from agent.adapters.onnx_models import open_models
+            from agent.app.models import open_models
 
-            self._models = open_models(self.config.models, self.config.detection)
+            self._models = open_models(self.config, self.state_dir)
         return self._models
 
     def watchlist(self) -> WatchlistStore:

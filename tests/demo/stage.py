@@ -32,7 +32,7 @@ class Stage:
         self.broker = Broker("amqtt", folder)
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> Stage:  # noqa: PYI034
         return self
 
     def __exit__(self, *error: object) -> None:

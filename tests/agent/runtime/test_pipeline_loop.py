@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.errors import DiskError, RefusedError
+from agent.runtime.orders import Arm, Disarm, NewGallery
+from agent.values import OutboxEntry, Wall
+from tests.support.agents import MAN, NOBODY, STRANGER, Rig, gallery_of
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path)
+    yield rig
+    rig.outbox.close()
+
+
+def test_disarmed_frames_are_let_go_unseen(rig: Rig) -> None:
+    rig.show(MAN, 2.0)
+    assert rig.loop.tally.dropped == 20
+    assert rig.loop.tally.processed == 0
+    assert rig.embedder.batches == []
+    assert rig.outbox.depth() == 0
+
+
+def test_the_listed_man_raises_one_alert_on_disk_told_and_audited(rig: Rig) -> None:
+    rig.arm()
+    rig.show(MAN, 3.0)
+    entries = rig.outbox.pending(10)
+    firsts = [e for e in entries if json.loads(e.payload)["type"] == "bodycam.match.v1"]
+    assert len(firsts) == 1
+    event = json.loads(firsts[0].payload)
+    assert event["data"]["entry"] == f"E-{MAN}"
+    assert event["data"]["test"] is True
+    assert rig.told == [entry.id for entry in entries]
+    kind, fields = rig.ledger.records[1]
+    assert kind == "alert"
+    assert fields["event"] == firsts[0].id
+    assert fields["entry"] == f"E-{MAN}"
+
+
+def test_a_stranger_leaves_nothing(rig: Rig) -> None:
+    rig.arm()
+    rig.show(STRANGER, 3.0)
+    assert rig.loop.tally.searches > 0
+    assert rig.outbox.depth() == 0
+    assert rig.ledger.kinds() == ["arm"]
+
+
+def test_arming_is_audited_with_who_and_why_before_anybody_is_looked_at(rig: Rig) -> None:
+    rig.arm().answer.wait(0)
+    kind, fields = rig.ledger.records[0]
+    assert kind == "arm"
+    assert fields | {"activation": ""} == {
+        "activation": "", "authorisation": "TEST-1", "reason": "patrol", "uid": 1000,
+        "list": "local-1", "version": 1,
+    }  # fmt: skip
+    assert rig.loop.armed
+    assert rig.board.condition.state == "armed"
+    assert rig.loop.tally.threshold == pytest.approx(0.40, abs=0.03)
+
+
+def test_disarming_stops_at_once_and_is_audited(rig: Rig) -> None:
+    rig.arm()
+    rig.show(MAN, 0.2)
+    order = Disarm("end of shift", 1000)
+    rig.mailbox.post(order)
+    rig.show(MAN, 3.0)
+    order.answer.wait(0)
+    assert rig.loop.tally.processed == 2
+    assert rig.outbox.depth() == 0
+    assert rig.ledger.records[-1][0] == "disarm"
+    assert rig.ledger.records[-1][1]["reason"] == "end of shift"
+    assert rig.board.condition.state == "disarmed"
+    assert rig.kept.load() is None
+    assert rig.loop.tally.armed_s == pytest.approx(0.2)
+
+
+def test_an_entry_added_while_running_is_found_and_one_removed_is_not(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, gallery_of(STRANGER))
+    rig.arm()
+    rig.show(MAN, 1.5)
+    assert rig.outbox.depth() == 0
+    rig.mailbox.post(NewGallery(gallery_of(MAN, version=2)))
+    rig.show(MAN, 1.5)
+    assert rig.outbox.depth() >= 1
+    assert ("list", {"list": "local-1", "version": 2, "templates": 1, "subjects": 1}) in (
+        rig.ledger.records
+    )
+    before = rig.outbox.depth()
+    rig.mailbox.post(NewGallery(gallery_of(version=3)))
+    rig.show(NOBODY, 4.0)
+    rig.show(MAN, 3.0)
+    assert rig.outbox.depth() == before
+    rig.outbox.close()
+
+
+def test_a_second_alert_waits_for_the_cool_down(rig: Rig) -> None:
+    rig.arm()
+    rig.show(MAN, 2.0)
+    rig.show(NOBODY, 5.0)
+    rig.show(MAN, 2.0)
+    assert len(firsts(rig)) == 1
+    rig.show(NOBODY, 60.0)
+    rig.show(MAN, 2.0)
+    assert len(firsts(rig)) == 2
+
+
+def test_a_crash_does_not_report_the_same_man_under_a_second_id(tmp_path: Path) -> None:
+    before = Rig(tmp_path)
+    before.arm()
+    before.show(MAN, 2.0)
+    before.outbox.close()  # and here the process is killed
+    after = Rig(tmp_path)
+    after.clock.advance(10.0)
+    cut = after.arming.interrupted()
+    assert cut is not None
+    assert (cut.reason, cut.authorisation, cut.uid) == ("patrol", "TEST-1", 1000)
+    after.arm(resumes=cut.id)
+    after.show(MAN, 2.0)
+    assert len(firsts(after)) == 1
+    assert after.ledger.kinds()[:2] == ["gap", "arm"]
+    assert after.ledger.records[1][1]["activation"] == cut.id
+    after.outbox.close()
+
+
+@pytest.mark.parametrize("why", ["too long ago", "another boot", "disarmed", "torn file"])
+def test_what_is_not_resumed(tmp_path: Path, why: str) -> None:
+    before = Rig(tmp_path)
+    before.arm()
+    if why == "disarmed":
+        before.mailbox.post(Disarm("operator", 7))
+        before.loop.turn(0)
+    before.outbox.close()
+    after = Rig(tmp_path)
+    if why == "too long ago":
+        after.clock.advance(61.0)
+    if why == "another boot":
+        after.kept.boot = "another"
+    if why == "torn file":
+        (tmp_path / "activation.json").write_text('{"id": "01')
+    assert after.arming.interrupted() is None
+    after.outbox.close()
+
+
+def test_signs_of_life_keep_a_long_activation_resumable(rig: Rig) -> None:
+    rig.arm()
+    rig.show(NOBODY, 300.0, step_s=1.0)
+    rig.clock.advance(50.0)
+    assert rig.arming.interrupted() is not None
+
+
+def test_the_end_disarms_and_forgets(rig: Rig) -> None:
+    rig.arm()
+    rig.show(MAN, 1.0)
+    rig.mailbox.end()
+    rig.loop.run()
+    assert not rig.loop.armed
+    assert rig.ledger.records[-1] == (
+        "disarm", rig.ledger.records[-1][1] | {"reason": "end of file", "uid": 7},
+    )  # fmt: skip
+    assert rig.kept.load() is None
+
+
+def test_people_are_forgotten_even_when_no_frame_comes(rig: Rig) -> None:
+    rig.arm()
+    rig.show(STRANGER, 1.0)
+    assert len(rig.loop._pipeline._memory._of) == 1
+    rig.clock.advance(11.0)
+    rig.loop.turn(0)
+    assert len(rig.loop._pipeline._memory._of) == 0
+
+
+def test_a_list_that_the_policy_forbids_disarms_and_is_audited(rig: Rig) -> None:
+    rig.arm()
+
+    class Endless:
+        ref = gallery_of(MAN).ref
+        subjects = templates = 2_000_000
+
+    rig.mailbox.post(NewGallery(Endless()))  # type: ignore[arg-type]
+    rig.loop.turn(0)
+    assert not rig.loop.armed
+    assert rig.ledger.kinds() == ["arm", "refusal", "disarm", "list"]
+    order = rig.arm()
+    with pytest.raises(RefusedError, match="2000000 templates"):
+        order.answer.wait(0)
+    assert not rig.loop.armed
+    assert rig.ledger.kinds()[-1] == "refusal"
+    assert rig.kept.load() is None
+
+
+def test_an_alert_that_cannot_be_written_ends_the_run_untold(tmp_path: Path) -> None:
+    class FullDisk:
+        def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Wall] | None = None) -> None:
+            raise DiskError("no space left")
+
+    rig = Rig(tmp_path)
+    rig.arm()
+    object.__setattr__(rig.loop._around, "outbox", FullDisk())
+    with pytest.raises(DiskError):
+        rig.show(MAN, 3.0)
+    assert rig.told == []
+    assert "alert" not in rig.ledger.kinds()
+    rig.outbox.close()
+
+
+def test_an_order_is_answered_even_when_it_fails(rig: Rig) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise DiskError("no space left")
+
+    rig.ledger.append = full  # type: ignore[method-assign]
+    order = Arm("patrol", "TEST-1", 1000)
+    rig.mailbox.post(order)
+    with pytest.raises(DiskError):
+        rig.loop.turn(0)
+    with pytest.raises(DiskError):
+        order.answer.wait(0)
+    assert not rig.loop.armed
+
+
+def firsts(rig: Rig) -> list[str]:
+    events = [json.loads(entry.payload) for entry in rig.outbox.pending(100)]
+    return [event["id"] for event in events if event["type"] == "bodycam.match.v1"]

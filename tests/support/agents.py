@@ -1,0 +1,140 @@
+"""A pipeline loop with everything around it, on made-up people and a fake clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from agent.adapters.activation_file import ActivationFile
+from agent.adapters.hnsw_gallery import HnswGallery, build_gallery
+from agent.adapters.outbox_sqlite import SqliteOutbox
+from agent.config import Config, WatchlistConfig
+from agent.messages import new_ulid
+from agent.pipeline import Pipeline, PipelineSettings, decision_rule
+from agent.policy import FIELD_TEST, combine
+from agent.runtime.arming import Arming, mark_key
+from agent.runtime.board import Board
+from agent.runtime.heartbeats import Heartbeats
+from agent.runtime.mailbox import Mailbox
+from agent.runtime.orders import Arm, Order
+from agent.runtime.pipeline_loop import PipelineLoop, Surroundings
+from agent.values import BgrImage, Frame, Monotonic, Wall
+from agent.watchlist.columns import StoredList
+from tests.support.alerts import CONTEXT
+from tests.support.clocks import FakeClock
+from tests.support.lists import a_meta, columns_of
+from tests.support.logs import KeptLog
+from tests.support.portraits import SPACE, PortraitDetector, PortraitEmbedder, portrait, template
+
+MAN, STRANGER, NOBODY = 200, 60, 0
+CURVE = ((0.363, 1e-3), (0.424, 1e-4), (0.489, 1e-5), (0.560, 1e-6), (0.668, 1e-7))
+
+
+def gallery_of(*people: int, version: int = 1, now: float = 1_800_000_000.0) -> HnswGallery:
+    """Each is listed as entry `E-<number>`."""
+    if not people:
+        return build_gallery(StoredList.empty(), now=Wall(now), config=WatchlistConfig(), threads=1)
+    metas = [a_meta(person) for person in people]
+    vectors = np.stack([template(person) for person in people])
+    stored = StoredList("local-1", version, SPACE, columns_of(metas, [1] * len(people), vectors))
+    return build_gallery(stored, now=Wall(now), config=WatchlistConfig(), threads=1)
+
+
+@dataclass
+class KeptLedger:
+    """An audit log in memory."""
+
+    records: list[tuple[str, dict[str, str | int]]] = field(default_factory=list)
+
+    def append(self, kind: str, **fields: str | int) -> None:
+        self.records.append((kind, fields))
+
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.records]
+
+
+class Rig:
+    """A pipeline loop; frames are put into its mailbox and turned by hand."""
+
+    def __init__(self, folder: Path, gallery: HnswGallery | None = None) -> None:
+        self.clock = FakeClock()
+        self.log, self.ledger = KeptLog(), KeptLedger()
+        self.board = Board(self.clock)
+        self.beats = Heartbeats(self.clock, {"pipeline": 5.0})
+        self.mailbox: Mailbox[Order] = Mailbox(live=True)
+        self.outbox = SqliteOutbox(folder / "outbox.sqlite")
+        self.told: list[str] = []
+        self.embedder = PortraitEmbedder()
+        self._ids = 0
+        config = Config()
+        gallery = gallery or gallery_of(MAN)
+        self.kept = ActivationFile(folder / "activation.json")
+        self.arming = self._arming(config)
+        self.loop = PipelineLoop(
+            Pipeline(
+                PortraitDetector(),
+                self.embedder,
+                gallery,
+                PipelineSettings.of(config),
+                new_id=self.new_id,
+                timer=self.clock.monotonic,
+            ),
+            gallery,
+            self.mailbox,
+            self.arming,
+            self._around(),
+        )
+        self._seq = 0
+
+    def new_id(self, wall: Wall) -> str:
+        self._ids += 1
+        return new_ulid(wall_s=wall, randomness=self._ids.to_bytes(10, "big"))
+
+    def arm(self, **fields: str) -> Arm:
+        order = Arm("patrol", "TEST-1", 1000, **fields)
+        self.mailbox.post(order)
+        self.loop.turn(0)
+        return order
+
+    def show(self, person: int, seconds: float, step_s: float = 0.1) -> None:
+        """Somebody stands before the camera."""
+        for _ in range(round(seconds / step_s)):
+            now = self.clock
+            at, wall = Monotonic(now.now), Wall(now.wall_now)
+            self.mailbox.put(Frame(self._picture(person), self._seq, at, wall))
+            self._seq += 1
+            self.loop.turn(0)
+            self.clock.advance(step_s)
+
+    def _picture(self, person: int) -> BgrImage:
+        return portrait(person) if person else portrait()
+
+    def _arming(self, config: Config) -> Arming:
+        limits = combine(FIELD_TEST, config.decision)
+        return Arming(
+            limits,
+            rule_for=lambda templates: decision_rule(limits, CURVE, templates),
+            marks=self._marks(),
+            kept=self.kept,
+            clock=self.clock,
+            new_id=self.new_id,
+        )
+
+    def _marks(self) -> Callable[[str], Mapping[str, tuple[str, Wall]]]:
+        return lambda activation: self.outbox.cooldowns(mark_key(activation, ""))
+
+    def _around(self) -> Surroundings:
+        return Surroundings(
+            outbox=self.outbox,
+            notify=self.told.append,
+            events=CONTEXT,
+            ledger=self.ledger,
+            board=self.board,
+            heartbeats=self.beats,
+            log=self.log,
+            clock=self.clock,
+            uid=7,
+        )
