@@ -251,7 +251,7 @@ def _arming(context: Context, models: Models, outbox: SqliteOutbox) -> Arming:
     )
 
 
-def _first_orders(options: RunOptions, arming: Arming, uid: int) -> tuple[Order, ...]:
+def _first_orders(options: RunOptions, arming: Arming, uid: int) -> tuple[Arm, ...]:
     """Arm as asked; else go on with what a crash interrupted; else stay disarmed."""
     cut = arming.interrupted()
     if options.arm is not None:

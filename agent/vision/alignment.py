@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from agent.values import BgrImage, Crops, F32, Landmarks, U8
+from agent.values import F32, U8, BgrImage, Crops, Landmarks
 
 CROP = 112
 """Side of an aligned face, pixels."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from agent.values import F32, FaceQuality, U8
+from agent.values import F32, U8, FaceQuality
 
 _FACE = (slice(24, 104), slice(20, 92))
 """Rows and columns of the aligned crop that hold the face, without hair and background."""

@@ -1,0 +1,58 @@
+# Everything a person or CI does here. `make setup` alone needs the network; the rest works offline.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ONLY ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup models demo test test-fast lint format bench schemas lock clean
+
+help: ## what there is
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+$(STAMP): pyproject.toml requirements-dev.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup: $(STAMP) ## the virtual environment in .venv
+
+models: $(STAMP) ## fetch the pinned assets, build and measure the networks
+	@$(BIN)/bodycam-agent models build --with-footage --with-peers
+
+demo: models ## the main job on real footage, with an embedded broker
+	@$(BIN)/python -m tests.demo
+
+test: models ## every test
+	@$(BIN)/python -m pytest -q
+
+test-fast: $(STAMP) ## without the slow ones
+	@$(BIN)/python -m pytest -q -m "not slow"
+
+lint: $(STAMP) ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(STAMP) ## put everything in shape
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: models ## speed and memory against OpenCV, as ratios (ONLY=name for one)
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
+
+schemas: $(STAMP) ## generate agent/docs/schemas and examples
+	@$(BIN)/python -m tests.support.gen_schemas
+
+lock: $(STAMP) ## pin every dependency for Python 3.10-3.13 on x86-64 and aarch64
+	@$(BIN)/python -m pip install --quiet uv
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate \
+		--extra models --output-file requirements.lock pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate \
+		--extra models --group dev --output-file requirements-dev.lock pyproject.toml
+
+clean: ## remove what was built here; the virtual environment stays
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,131 @@
+"""The two networks in onnxruntime."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+
+from agent.config import DetectionConfig
+from agent.errors import DataError
+from agent.ports import ModelIdentity
+from agent.values import F32, BgrImage, Crops, FaceDetections, Vectors
+from agent.vision import yunet
+from agent.vision.scales import Window, windows
+
+EMBED_BATCH = 16
+"""Faces embedded at once: more gains no speed and costs memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A network file whose bytes were checked against the manifest."""
+
+    path: Path
+    identity: ModelIdentity
+
+
+def open_session(file: ModelFile, threads: int) -> ort.InferenceSession:
+    """Load a network.
+
+    Threads do not spin between calls: on a battery a busy wait costs more than it saves.
+
+    Raises:
+        DataError: onnxruntime cannot load the file.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # frames of many sizes would each leave their own plan and arena behind
+    options.enable_mem_pattern = False
+    try:
+        return ort.InferenceSession(str(file.path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 -- onnxruntime raises its own, undocumented types
+        raise DataError(
+            f"{file.path.name}: onnxruntime cannot load it ({type(error).__name__}); "
+            "rebuild the models (bodycam-agent models build)"
+        ) from None
+
+
+class YuNetDetector:
+    """Finds faces of any size in frames of any size."""
+
+    def __init__(self, file: ModelFile, config: DetectionConfig, *, threads: int) -> None:
+        self._session = open_session(file, threads)
+        self._identity = file.identity
+        self._config = config
+        self._buffer: F32 = np.zeros((1, 3, 0, 0), np.float32)
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self._identity
+
+    def detect(self, image: BgrImage) -> FaceDetections:
+        height, width = image.shape[:2]
+        parts = []
+        shrunk: dict[float, BgrImage] = {1.0: image}
+        for window in windows(width, height, self._config.min_face_px):
+            if window.scale not in shrunk:
+                size = (window.width, window.height)
+                shrunk[window.scale] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+            parts.append(self._look(shrunk[window.scale], window, (width, height)))
+        faces = parts[0] if len(parts) == 1 else _merge(parts, self._config.nms_iou)
+        return yunet.clip_to(faces, width, height)
+
+    def _look(self, image: BgrImage, window: Window, frame: tuple[int, int]) -> FaceDetections:
+        piece = image[window.top : window.bottom, window.left : window.right]
+        rows, columns = (math.ceil(side / yunet.ALIGN) * yunet.ALIGN for side in piece.shape[:2])
+        if self._buffer.shape[2:] != (rows, columns):
+            self._buffer = np.zeros((1, 3, rows, columns), np.float32)
+        yunet.to_input(piece, self._buffer[0])
+        maps = [level[0] for level in self._session.run(None, {"image": self._buffer})]
+        faces = yunet.decode(maps, score=self._config.score, nms_iou=self._config.nms_iou)
+        return yunet.to_frame(
+            faces,
+            factor=(frame[0] / window.width, frame[1] / window.height),
+            offset=(window.left, window.top),
+        )
+
+
+def _merge(parts: list[FaceDetections], iou: float) -> FaceDetections:
+    joined = FaceDetections(
+        np.concatenate([part.boxes for part in parts]),
+        np.concatenate([part.landmarks for part in parts]),
+        np.concatenate([part.scores for part in parts]),
+    )
+    return yunet.suppress(joined, iou)
+
+
+class SFaceEmbedder:
+    """Turns aligned faces into unit vectors."""
+
+    def __init__(self, file: ModelFile, *, threads: int) -> None:
+        self._session = open_session(file, threads)
+        self._identity = file.identity
+        self._input = self._session.get_inputs()[0].name
+        self._dim = int(self._session.get_outputs()[0].shape[1])
+
+    @property
+    def identity(self) -> ModelIdentity:
+        return self._identity
+
+    @property
+    def dim(self) -> int:
+        return self._dim
+
+    def embed(self, crops: Crops) -> Vectors:
+        vectors = np.zeros((len(crops), self._dim), np.float32)
+        for start in range(0, len(crops), EMBED_BATCH):
+            batch = crops[start : start + EMBED_BATCH, :, :, ::-1]
+            tensor = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), dtype=np.float32)
+            vectors[start : start + EMBED_BATCH] = self._session.run(None, {self._input: tensor})[0]
+            tensor.fill(0)
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors /= np.maximum(norms, 1e-12)
+        return vectors
