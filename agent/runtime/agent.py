@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from agent.delivery import Session
+from agent.errors import BodycamError
 from agent.messages import iso_utc
 from agent.ports import Clock, ModelIdentity, Transport
 from agent.ports.log import Log
@@ -17,7 +19,7 @@ from agent.runtime.control_loop import ControlLoop, ControlPort
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.mailbox import Mailbox
-from agent.runtime.orders import Order
+from agent.runtime.orders import Arm, Order
 from agent.runtime.outcome import Cause, Outcome, Workers
 from agent.runtime.pipeline_loop import Ledger, PipelineLoop
 from agent.runtime.report import run_report
@@ -25,6 +27,7 @@ from agent.runtime.supervisor import ServiceManager, Signals, Supervisor
 from agent.values import Wall
 
 _JOIN_S = 5.0
+_ARM_S = 10.0
 _LAST_WORDS_S = 2.0
 """After a signal, wait so long for confirmations that are under way."""
 
@@ -58,7 +61,7 @@ class Parts:
     session: Session
     ledger: Ledger
     models: tuple[ModelIdentity, ModelIdentity]
-    first_orders: Sequence[Order]
+    first_orders: Sequence[Arm]
     drain_s: float
     rss_peak_mb: Callable[[], float]
     release: Callable[[], None]
@@ -130,13 +133,21 @@ class Agent:
         parts.delivery.start()
         parts.board.listen(self._publish)
         parts.board.listen(parts.supervisor.tell)
-        for order in parts.first_orders:
-            parts.mailbox.post(order)
         self._workers.start("pipeline", self._watch_frames)
+        self._arm_first()
         self._workers.start("control", self._control.run)
         self._workers.start("builder", parts.builder.run)
         self._workers.start("capture", parts.capture.run)
         parts.manager.ready()
+
+    def _arm_first(self) -> None:
+        """Before the camera opens, so that not one frame passes by. A refusal has been logged and
+        audited; the run goes on, disarmed.
+        """
+        for order in self._parts.first_orders:
+            self._parts.mailbox.post(order)
+            with contextlib.suppress(BodycamError):
+                order.answer.wait(_ARM_S)
 
     def _watch_frames(self) -> None:
         """The pipeline thread; when it ends by itself, there are no more frames."""

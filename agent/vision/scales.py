@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-SMALLEST = 12.0
-"""A face must be this wide in the detector's input to be found reliably, pixels."""
+SMALLEST = 16.0
+"""A face must be this wide in the detector's input to be found reliably, pixels. At two thirds of
+the size, too, landmarks of larger faces are steadier: LFW verification is best there."""
 LARGEST = 300.0
 """And this wide at most, pixels."""
 TILE = 1920

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from agent.values import F32, Array, BgrImage, FaceDetections
+from agent.values import F32, BgrImage, FaceDetections
 
 STRIDES = (8, 16, 32)
 ALIGN = 32
@@ -77,7 +77,7 @@ def suppress(faces: FaceDetections, iou: float) -> FaceDetections:
 def clip_to(faces: FaceDetections, width: int, height: int) -> FaceDetections:
     """Boxes cut at the edges of the picture; faces whose centre lies outside are dropped."""
     centre = (faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2
-    inside: Array = ((centre >= 0) & (centre < (width, height))).all(axis=1)
+    inside = np.asarray(((centre >= 0) & (centre < (width, height))).all(axis=1))
     faces = faces.take(inside)
     limits = np.array([width, height, width, height], np.float32)
     return FaceDetections(np.clip(faces.boxes, 0, limits), faces.landmarks, faces.scores)
