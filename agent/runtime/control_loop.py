@@ -13,7 +13,7 @@ from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, Disarm, Order
 
 STAGE = "control"
-_ACCEPT_S = 0.5
+_ACCEPT_S = 0.2
 _ANSWER_S = 4.0
 
 
