@@ -12,9 +12,10 @@ help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 $(STAMP): pyproject.toml requirements-dev.lock
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --requirement requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(PYTHON) -m venv $(VENV)
+	@echo "installing the locked dependencies (hnswlib is compiled: a minute or two the first time)"
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
 setup: $(STAMP) ## the virtual environment in .venv
@@ -49,9 +50,9 @@ schemas: $(STAMP) ## generate agent/docs/schemas and examples
 
 lock: $(STAMP) ## pin every dependency for Python 3.10-3.13 on x86-64 and aarch64
 	@$(BIN)/python -m pip install --quiet uv
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --generate-hashes \
 		--extra models --output-file requirements.lock pyproject.toml
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate \
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --no-annotate --generate-hashes \
 		--extra models --group dev --output-file requirements-dev.lock pyproject.toml
 
 clean: ## remove what was built here; the virtual environment stays
