@@ -27,7 +27,7 @@ from agent.delivery import Backoff, DeliveryCore, DeliveryLimits, EventContext, 
 from agent.messages import new_ulid
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
 from agent.policy import FIELD_TEST, combine
-from agent.ports import Clock, Gallery, Transport
+from agent.ports import Camera, Clock, Gallery, Transport
 from agent.runtime import builder_loop, capture_loop, control_loop, pipeline_loop
 from agent.runtime.agent import Agent, Parts
 from agent.runtime.arming import Arming, mark_key
@@ -80,7 +80,7 @@ def build_agent(context: Context, options: RunOptions) -> Agent:
 def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     """Everything in the order in which the parts need each other."""
     config, clock, log, uid = context.config, context.clock, context.log, os.getuid()
-    camera = open_camera(config.camera.source, config.camera, clock, pace=config.camera.pace)
+    camera = _camera(config, clock)
     models = context.models()
     source = ListSource(
         context.watchlist(), config.watchlist, models.embedder.identity.space, _BUILD_THREADS
@@ -153,6 +153,17 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             release=undo.pop_all().close,
         )
     )
+
+
+def _camera(config: Config, clock: Clock) -> Camera:
+    """The camera, not open. A file that is none is told before anything else happens."""
+    source = config.camera.source
+    camera = open_camera(source, config.camera, clock, pace=config.camera.pace)
+    if not _may_come_back(source):
+        probe = open_camera(source, config.camera, clock, pace=config.camera.pace)
+        probe.open()
+        probe.close()
+    return camera
 
 
 def _outbox(context: Context, undo: ExitStack) -> SqliteOutbox:

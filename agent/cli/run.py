@@ -70,7 +70,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         report = agent.report()
         if args.report is not None:
             _write(args.report, report)
-        _summarise(report)
+    _summarise(report)
     if context.json:
         print_json(report)
     return code

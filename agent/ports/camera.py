@@ -35,6 +35,15 @@ class Camera(Protocol):
             CameraError: the source went away; `open` may be tried again.
         """
 
+    def skip(self) -> bool:
+        """Pass over the next frame, blocking until there is one; False at the end of the stream.
+
+        For a disarmed device: the frame keeps its number, and no picture is made of it.
+
+        Raises:
+            CameraError: the source went away; `open` may be tried again.
+        """
+
     def counts(self) -> CaptureCounts: ...
 
     def close(self) -> None:

@@ -155,6 +155,8 @@ class CaptureLoop:
         while not self._stopping.is_set():
             self._heartbeats.beat(STAGE)
             try:
+                if self._pass_over():
+                    continue
                 frame = self._camera.read()
             except CameraError as error:
                 if not self._limits.reconnect:
@@ -166,6 +168,17 @@ class CaptureLoop:
             if not self._hand_over(frame):
                 return False
         return False
+
+    def _pass_over(self) -> bool:
+        """While nobody may look: let a frame go by without making a picture of it. A file in real
+        time is read all the same, since its frames hold the time; they are dropped below.
+        """
+        if self._wanted() or self._limits.real_time or not self._camera.skip():
+            return False  # at the end, `read` says so too
+        self.read += 1
+        self.unwatched += 1
+        self._next_seq += 1
+        return True
 
     def _after_end(self) -> bool:
         if not (self._limits.reconnect and self._limits.endless):

@@ -24,6 +24,7 @@ class ScriptedCamera:
         self._steps: list[Step] = []
         self.opened = 0
         self.closed = 0
+        self.skipped = 0
 
     def open(self) -> None:
         outcome = self._opens.pop(0) if self._opens else []
@@ -41,6 +42,12 @@ class ScriptedCamera:
                 return step
             step()
         return None
+
+    def skip(self) -> bool:
+        """As `read`, but the picture is not made."""
+        skipped = self.read() is not None
+        self.skipped += skipped
+        return skipped
 
     def counts(self) -> CaptureCounts:
         return CaptureCounts()

@@ -72,6 +72,12 @@ class HttpMjpegCamera:
             return self._framing.frame(image, capture_time(part.headers))
         return None
 
+    def skip(self) -> bool:
+        if self._next_part() is None:
+            return False
+        self._framing.skip(1)
+        return True
+
     def counts(self) -> CaptureCounts:
         return self._framing.counts
 

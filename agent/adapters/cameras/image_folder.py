@@ -46,6 +46,13 @@ class ImageFolderCamera:
             return self._framing.frame(image, Wall(self._start + turn / self._fps))
         return None
 
+    def skip(self) -> bool:
+        if self._next >= len(self._pictures):
+            return False
+        self._next += 1
+        self._framing.skip(1)
+        return True
+
     def counts(self) -> CaptureCounts:
         return self._framing.counts
 

@@ -70,6 +70,15 @@ class LiveCaptureCamera:
         image, received = held or self._next_image(self._capture)
         return self._framing.frame(image, received=received)
 
+    def skip(self) -> bool:
+        if self._capture is None:
+            raise CameraError(f"{self._name}: not open")
+        held, self._held = self._held, None
+        if held is None and not self._capture.grab():
+            raise self._gone()
+        self._framing.skip(1)
+        return True
+
     def counts(self) -> CaptureCounts:
         return self._framing.counts
 
@@ -87,8 +96,11 @@ class LiveCaptureCamera:
             if ok and _is_picture(image):
                 return image, received
             self._framing.corrupt()
+        raise self._gone()
+
+    def _gone(self) -> CameraError:
         self.close()
-        raise CameraError(
+        return CameraError(
             f"{self._name}: the camera went away (unplugged, silent, or its stream ended)"
         )
 

@@ -76,6 +76,17 @@ class VideoFileCamera:
             return None
         return self._framing.frame(image, Wall(self._start + self._pts_s))
 
+    def skip(self) -> bool:
+        if self._capture is None:
+            return False
+        held, self._held = self._held, None
+        passed = 1 if held is not None else self._pass_over(self._capture)
+        self._framing.skip(passed)
+        if not passed:
+            self._count_missing(self._capture)
+            self.close()
+        return passed > 0
+
     def counts(self) -> CaptureCounts:
         return self._framing.counts
 
@@ -97,6 +108,15 @@ class VideoFileCamera:
                     found: BgrImage = image
                     return found
         return None
+
+    def _pass_over(self, capture: Capture) -> int:
+        """Frames gone by up to the next whole one, that one included; 0 at the end."""
+        for failures in range(_ATTEMPTS):
+            if capture.grab():
+                self._advance(capture)
+                self._taken += 1 + failures
+                return 1 + failures
+        return 0
 
     def _advance(self, capture: Capture) -> None:
         """The presentation time of the frame just decoded, or one interval after the last."""

@@ -131,8 +131,10 @@ def test_a_file_that_breaks_is_not_tried_again() -> None:
 
 
 def test_while_nobody_may_look_no_frame_is_handed_over() -> None:
-    rig = Rig(ScriptedCamera([frame(0), frame(1), None]), wanted=False)
+    camera = ScriptedCamera([frame(0), frame(1), None])
+    rig = Rig(camera, wanted=False)
     rig.loop.run()
+    assert camera.skipped == 2, "no picture is made of what nobody may see"
     assert rig.loop.unwatched == 2
     got = rig.mailbox.take(0)
     assert got.frame is None
