@@ -86,6 +86,8 @@ class YuNetDetector:
         yunet.to_input(piece, self._buffer[0])
         maps = [level[0] for level in self._session.run(None, {"image": self._buffer})]
         faces = yunet.decode(maps, score=self._config.score, nms_iou=self._config.nms_iou)
+        if window.least:
+            faces = faces.take(faces.boxes[:, 2] - faces.boxes[:, 0] >= window.least)
         return yunet.to_frame(
             faces,
             factor=(frame[0] / window.width, frame[1] / window.height),

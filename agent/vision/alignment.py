@@ -33,8 +33,9 @@ def similarity_transforms(landmarks: Landmarks) -> F32:
         landmarks: (n, 5, 2) pixels.
 
     Returns:
-        (n, 2, 3) affine matrices from frame to crop. Landmarks that all coincide give a zero
-        matrix, hence a black crop that no quality rule accepts.
+        (n, 2, 3) affine matrices from frame to crop. Landmarks that all coincide give one of
+        scale zero, and those that are no numbers one without numbers: `align_faces` leaves such
+        a crop black, which no quality rule accepts.
     """
     source = landmarks[..., 0].astype(np.float64) + 1j * landmarks[..., 1].astype(np.float64)
     target = TEMPLATE[:, 0].astype(np.float64) + 1j * TEMPLATE[:, 1].astype(np.float64)
@@ -68,7 +69,7 @@ def align_faces(image: BgrImage, landmarks: Landmarks) -> Crops:
 def _warp(image: BgrImage, matrix: F32, out: U8) -> None:
     """Warp one face into `out`, halving the picture first as often as aliasing asks for it."""
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    if scale < 1e-6:
+    if scale < 1e-6 or not np.isfinite(matrix).all():
         return
     region, origin = _region(image, matrix)
     if region.size == 0:

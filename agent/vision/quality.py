@@ -60,9 +60,11 @@ def pose(landmarks: F32) -> tuple[float, float, float]:
 
     Returns:
         (yaw, pitch, roll): yaw and pitch in [-1, 1] by where the nose tip lies between the eyes
-        and between eye and mouth line; roll in degrees. Landmarks that coincide give (1, 1, 0),
-        the worst.
+        and between eye and mouth line; roll in degrees. Landmarks that coincide, or that are no
+        numbers, give (1, 1, 0), the worst.
     """
+    if not np.isfinite(landmarks).all():
+        return 1.0, 1.0, 0.0
     eyes, mouth, nose = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0), landmarks[2]
     across = landmarks[1] - landmarks[0]
     distance = float(np.hypot(*across))
@@ -80,5 +82,5 @@ def pose(landmarks: F32) -> tuple[float, float, float]:
 
 
 def _ramp(value: float, low: float, high: float) -> float:
-    """0 below `low`, 1 above `high`, straight in between."""
-    return float(min(max((value - low) / (high - low), 0.0), 1.0))
+    """0 below `low` and for what is no number, 1 above `high`, straight in between."""
+    return float(min(max(0.0, (value - low) / (high - low)), 1.0))
