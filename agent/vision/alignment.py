@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from agent.values import F32, U8, BgrImage, Crops, Landmarks
 
@@ -37,17 +38,23 @@ def similarity_transforms(landmarks: Landmarks) -> F32:
         scale zero, and those that are no numbers one without numbers: `align_faces` leaves such
         a crop black, which no quality rule accepts.
     """
-    source = landmarks[..., 0].astype(np.float64) + 1j * landmarks[..., 1].astype(np.float64)
-    target = TEMPLATE[:, 0].astype(np.float64) + 1j * TEMPLATE[:, 1].astype(np.float64)
-    centre = source.mean(axis=1, keepdims=True)
-    spread = source - centre
-    power = (np.abs(spread) ** 2).sum(axis=1)
-    factor = (spread.conj() * (target - target.mean())).sum(axis=1) / np.maximum(power, 1e-9)
-    shift = target.mean() - factor * centre[:, 0]
+    source = _complex(landmarks)
+    target = _complex(TEMPLATE)
+    with np.errstate(invalid="ignore"):
+        centre = source.mean(axis=1, keepdims=True)
+        spread = source - centre
+        power = (np.abs(spread) ** 2).sum(axis=1)
+        factor = (spread.conj() * (target - target.mean())).sum(axis=1) / np.maximum(power, 1e-9)
+        shift = target.mean() - factor * centre[:, 0]
     matrices = np.empty((len(landmarks), 2, 3), np.float32)
     matrices[:, 0, 0], matrices[:, 0, 1], matrices[:, 0, 2] = factor.real, -factor.imag, shift.real
     matrices[:, 1, 0], matrices[:, 1, 1], matrices[:, 1, 2] = factor.imag, factor.real, shift.imag
     return matrices
+
+
+def _complex(points: F32) -> npt.NDArray[np.complex128]:
+    """(..., 2) points as x + iy."""
+    return np.ascontiguousarray(points, np.float64).view(np.complex128)[..., 0]
 
 
 def align_faces(image: BgrImage, landmarks: Landmarks) -> Crops:
