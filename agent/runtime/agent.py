@@ -176,7 +176,8 @@ class Agent:
         left = self._drain()
         parts.delivery.stop(parts.session.final(why, since=parts.clock.wall()))
         parts.ledger.append("stop", reason=why, session=parts.session.number)
-        parts.log.info("stopped", reason=why, depth=left)
+        if parts.outcome.error is None:  # else the command says what was wrong, in its own line
+            parts.log.info("stopped", reason=why, depth=left)
         parts.release()
         return left
 
