@@ -13,7 +13,6 @@ from functools import partial
 from agent import __version__
 from agent.adapters import state_dir
 from agent.adapters.activation_file import ActivationFile
-from agent.adapters.cameras import open_camera
 from agent.adapters.control_socket import ControlServer
 from agent.adapters.list_source import ListSource
 from agent.adapters.memory import rss_peak_mb
@@ -22,18 +21,19 @@ from agent.adapters.no_transport import NoTransport
 from agent.adapters.notify import ServiceNotifier
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.app.context import Context, Models
+from agent.app.source import camera_for, capture_limits, is_live
 from agent.config import Config, dump
 from agent.delivery import Backoff, DeliveryCore, DeliveryLimits, EventContext, Session
 from agent.messages import new_ulid
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
 from agent.policy import FIELD_TEST, combine
-from agent.ports import Camera, Clock, Gallery, Transport
+from agent.ports import Clock, Gallery, Transport
 from agent.runtime import builder_loop, capture_loop, control_loop, pipeline_loop
 from agent.runtime.agent import Agent, Parts
 from agent.runtime.arming import Arming, mark_key
 from agent.runtime.board import Board, Condition
 from agent.runtime.builder_loop import BuilderLoop
-from agent.runtime.capture_loop import CaptureLimits, CaptureLoop
+from agent.runtime.capture_loop import CaptureLoop
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.mailbox import Mailbox
@@ -80,7 +80,7 @@ def build_agent(context: Context, options: RunOptions) -> Agent:
 def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     """Everything in the order in which the parts need each other."""
     config, clock, log, uid = context.config, context.clock, context.log, os.getuid()
-    camera = _camera(config, clock)
+    camera = camera_for(config, clock)
     models = context.models()
     source = ListSource(
         context.watchlist(), config.watchlist, models.embedder.identity.space, _BUILD_THREADS
@@ -94,7 +94,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
 
     board = Board(clock, Condition(list_id=gallery.ref.id, list_version=gallery.ref.version))
     beats = Heartbeats(clock, _patience(config))
-    mailbox: Mailbox[Order] = Mailbox(live=_is_live(config))
+    mailbox: Mailbox[Order] = Mailbox(live=is_live(config))
     transport = _transport(config, session, board, clock)
     delivery = DeliveryLoop(
         outbox, transport, _delivery_core(config), clock, partial(beats.beat, DELIVERY_STAGE)
@@ -115,7 +115,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     capture = CaptureLoop(
         camera,
         mailbox,
-        _capture_limits(config, options),
+        capture_limits(config, options.camera_timeout_s),
         clock=clock,
         board=board,
         heartbeats=beats,
@@ -155,17 +155,6 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     )
 
 
-def _camera(config: Config, clock: Clock) -> Camera:
-    """The camera, not open. A file that is none is told before anything else happens."""
-    source = config.camera.source
-    camera = open_camera(source, config.camera, clock, pace=config.camera.pace)
-    if not _may_come_back(source):
-        probe = open_camera(source, config.camera, clock, pace=config.camera.pace)
-        probe.open()
-        probe.close()
-    return camera
-
-
 def _outbox(context: Context, undo: ExitStack) -> SqliteOutbox:
     outbox = SqliteOutbox(context.state_dir / "outbox.sqlite")
     undo.callback(outbox.close)
@@ -193,29 +182,6 @@ def _patience(config: Config) -> dict[str, float]:
         control_loop.STAGE: 30.0,
         builder_loop.STAGE: 600.0,  # a large index takes minutes at low priority
     }
-
-
-def _is_live(config: Config) -> bool:
-    """Whether the newest frame wins. A file is read in full unless real time is asked for."""
-    if config.camera.pace == "auto":
-        return _may_come_back(config.camera.source)
-    return config.camera.pace == "live"
-
-
-def _may_come_back(source: str) -> bool:
-    """Whether a source that is lost is worth waiting for: a webcam or stream, not a file."""
-    return "://" in source or source.startswith(("camera:", "/dev/", "csi:"))
-
-
-def _capture_limits(config: Config, options: RunOptions) -> CaptureLimits:
-    stream = _may_come_back(config.camera.source)
-    return CaptureLimits(
-        reconnect=stream,
-        reconnect_s=config.camera.reconnect_s,
-        first_open_s=options.camera_timeout_s,
-        endless=_is_live(config),
-        real_time=config.camera.pace == "live" and not stream,
-    )
 
 
 def _transport(config: Config, session: Session, board: Board, clock: Clock) -> Transport:
