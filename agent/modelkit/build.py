@@ -9,9 +9,9 @@ from pathlib import Path
 
 import onnx
 
-from agent.errors import DataError, DiskError
+from agent.errors import DataError, MissingFileError
 from agent.modelkit import ranges, sface, sface_int8, yunet
-from agent.modelkit.assets import AssetLock, obtain
+from agent.modelkit.assets import AssetLock, obtain, write_whole
 from agent.modelkit.graph import fold_dequantised
 from agent.modelkit.manifest import Manifest, ModelCard
 
@@ -76,7 +76,7 @@ def build(
                 f"{card.file}: the build gave other bytes than the manifest pins; "
                 "this is a bug or a changed file under models/: report it"
             )
-        _write(paths.models / card.file, data)
+        write_whole(paths.models / card.file, data)
         written.append(card)
     return written
 
@@ -100,7 +100,7 @@ def build_peers(paths: BuildPaths) -> list[Path]:
             if name in read
         )
         path = paths.models / PEER_FOLDER / f"{asset.removesuffix('-bq')}.onnx"
-        _write(path, model.SerializeToString(deterministic=True))
+        write_whole(path, model.SerializeToString(deterministic=True))
         written.append(path)
     return written
 
@@ -109,14 +109,6 @@ def _load(path: Path) -> onnx.ModelProto:
     try:
         return onnx.load(path)
     except FileNotFoundError:
-        raise DataError(f"{path}: no such asset; run `bodycam-agent models build`") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
-    except OSError as error:
-        raise DiskError(f"{path}: cannot be written ({error.strerror})") from None
+        raise MissingFileError(f"{path}: no such asset; run `bodycam-agent models build`") from None
+    except Exception as error:  # noqa: BLE001 -- protobuf raises types of its own
+        raise DataError(f"{path}: not a network ({type(error).__name__}); delete it") from None

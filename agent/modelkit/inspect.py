@@ -7,8 +7,6 @@ import math
 import onnx
 from onnx import shape_inference
 
-from agent.modelkit.graph import attributes
-
 
 def int8_share(data: bytes, shape: tuple[int, ...]) -> float:
     """Share of the multiply-adds whose two inputs are both dequantised 8-bit values.
@@ -43,6 +41,4 @@ def _multiply_adds(node: onnx.NodeProto, shapes: dict[str, list[int]]) -> int:
     weight = shapes[node.input[1]]
     if node.op_type == "Gemm":
         return math.prod(weight)
-    per_output = math.prod(weight[1:])
-    positions = math.prod(shapes[node.output[0]][2:])
-    return weight[0] * per_output * positions if attributes(node) else 0
+    return math.prod(weight) * math.prod(shapes[node.output[0]][2:])

@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.errors import DataError, MissingFileError
-from agent.modelkit.assets import PlainName, Sha256, sha256_of
+from agent.modelkit.assets import PlainName, Sha256, read_yaml, sha256_of
 
 
 class _Part(BaseModel):
@@ -55,6 +54,14 @@ class Manifest(_Part):
     version: Literal[1]
     models: Annotated[tuple[ModelCard, ...], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _distinct(self) -> Manifest:
+        for names in ([card.name for card in self.models], [card.file for card in self.models]):
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{name} is there twice")
+        return self
+
     def card(self, role: str, precision: str) -> ModelCard:
         """The model of a role and precision."""
         for card in self.models:
@@ -69,20 +76,14 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         MissingFileError, DataError: it is not there, or not one.
     """
-    try:
-        return Manifest.model_validate(yaml.safe_load(path.read_text("utf-8")))
-    except FileNotFoundError:
-        raise MissingFileError(f"{path}: no such file; reinstall the package") from None
-    except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise DataError(f"{path}: not a manifest ({first}); reinstall the package") from None
+    return read_yaml(path, Manifest, "a manifest")
 
 
 def verified(card: ModelCard, folder: Path) -> Path:
     """The file of a model, once its bytes are known to be the pinned ones.
 
     Raises:
-        MissingFileError: it was not built.
+        MissingFileError: it was not built, or cannot be read.
         DataError: it has another hash.
     """
     path = folder / card.file

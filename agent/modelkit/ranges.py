@@ -19,22 +19,22 @@ YUNET_FILE = "yunet_ranges.json"
 
 def read_sface(path: Path) -> list[ChannelRange]:
     """Ranges before each PRelu of the embedder."""
-    layers = _load(path)["layers"]
-    return [ChannelRange(_array(item["low"]), _array(item["high"])) for item in layers]
+    content = _load(path)
+    try:
+        return [
+            ChannelRange(_array(item["low"]), _array(item["high"])) for item in content["layers"]
+        ]
+    except (KeyError, TypeError, ValueError):
+        raise _wrong(path) from None
 
 
 def read_yunet(path: Path) -> dict[str, UnitRange]:
     """Ranges of each unit of the detector."""
-    units = _load(path)["units"]
-    return {
-        name: UnitRange(
-            _array(units[name]["low"]),
-            _array(units[name]["high"]),
-            float(units[name]["out"]),
-            float(units[name]["into"]),
-        )
-        for name in UNITS
-    }
+    content = _load(path)
+    try:
+        return {name: _unit(content["units"][name]) for name in UNITS}
+    except (KeyError, TypeError, ValueError):
+        raise _wrong(path) from None
 
 
 def dump(made_from: str, **content: Any) -> str:
@@ -47,6 +47,11 @@ def rounded(values: F64) -> list[float]:
     return [float(f"{value:.4g}") for value in np.asarray(values).reshape(-1)]
 
 
+def _unit(item: dict[str, Any]) -> UnitRange:
+    low, high = _array(item["low"]), _array(item["high"])
+    return UnitRange(low, high, float(item["out"]), float(item["into"]))
+
+
 def _array(values: list[float]) -> F64:
     return np.array(values, np.float64)
 
@@ -54,8 +59,13 @@ def _array(values: list[float]) -> F64:
 def _load(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise MissingFileError(f"{path}: no such file; reinstall the package") from None
+    except OSError as error:
+        why = (error.strerror or "cannot be read").lower()
+        raise MissingFileError(f"{path}: {why}; reinstall the package") from None
     except ValueError:
-        raise DataError(f"{path}: not a file of activation ranges; reinstall") from None
+        raise _wrong(path) from None
     return content
+
+
+def _wrong(path: Path) -> DataError:
+    return DataError(f"{path}: not a file of activation ranges; reinstall the package")
