@@ -1,35 +1,29 @@
-"""The searchable watchlist: hnswlib finds candidates, exact float32 products score them.
+"""The searchable watchlist: exact float32 products say who is most alike.
 
-The index is always built here, on this device, from the vectors: hnswlib's loader trusts what it
-reads (upstream issue 673), so no index file is ever loaded.
+A list is searched exactly from the moment it is loaded. A long one then gets an hnswlib graph,
+which takes over where it was measured to find the same at less cost (`hnsw_index`).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
-import hnswlib
 import numpy as np
-import numpy.typing as npt
 
+from agent.adapters.hnsw_index import Graph, Rows, Trial, graph_for
 from agent.config import WatchlistConfig
-from agent.errors import DataError
 from agent.values import F32, Candidate, Candidates, Vectors, Wall, WatchlistRef
 from agent.watchlist.columns import Columns, StoredList
 
-EXACT_BELOW = 4000
-"""With fewer templates one matrix product is faster than the graph, needs no build and is exact.
-Where they cross was measured (x86-64, one thread, 128 dimensions, k=16, ef=64, median us, graph
-against product): 1,000: 47, 25; 2,000: 79, 63; 4,000: 84, 83; 8,000: 126, 166; 32,000: 363, 1384.
-"""
-M = 16
-EF_CONSTRUCTION = 200
-_SAMPLE = 256
-_EF_LIMIT = 1024
-_ITSELF = 0.9999
+EXACT_BELOW = 50_000
+"""With fewer templates no graph is tried: it never won there (see the decision record), and a
+probe takes about a millisecond."""
+VERIFY_OVER = 0.55
+"""A graph's answer more alike than this is searched again exactly, so that whoever an alert could
+name, and the margin over the best other subject, are exact. Thresholds of lists long enough for
+a graph lie higher: 50,000 templates at 1 false alert in 100 subjects need an FMR of 2e-7, which
+the shipped embedder has at 0.64."""
 _BLOCK = 1 << 22
-
-Rows = npt.NDArray[np.intp]
 
 
 class HnswGallery:
@@ -40,24 +34,26 @@ class HnswGallery:
     Attributes:
         next_change: when the next entry begins or ends, wall seconds; build anew then. None when
             nothing will change by itself.
-        ef: breadth of the hnswlib search in use; 0 when searched exactly.
+        trial: what the graph was found to be worth; None when none was tried.
     """
 
     def __init__(
         self,
         ref: WatchlistRef,
         columns: Columns,
-        index: hnswlib.Index | None,
         *,
         config: WatchlistConfig,
         next_change: Wall | None,
+        threads: int,
+        tried: tuple[Graph, Trial] | None = None,
     ) -> None:
         self.next_change = next_change
-        self.ef = 0 if index is None else int(index.ef)
+        self.trial = None if tried is None else tried[1]
+        self._graph = tried[0] if tried is not None and tried[1].batch else None
         self._ref = ref
         self._columns = columns
-        self._index = index
-        self._candidates = config.candidates
+        self._config = config
+        self._threads = threads
         _, self._person = np.unique(columns.subject, return_inverse=True)
         self._subjects = int(self._person.max()) + 1 if len(columns) else 0
 
@@ -69,12 +65,48 @@ class HnswGallery:
         return self._ref
 
     @property
+    def ef(self) -> int:
+        """Breadth of the graph search in use; 0 when searched exactly."""
+        return self.trial.ef if self._graph is not None and self.trial is not None else 0
+
+    @property
+    def how(self) -> str:
+        """How it is searched, and why, in one line."""
+        return "searched exactly" if self.trial is None else str(self.trial)
+
+    @property
     def subjects(self) -> int:
         return self._subjects
 
     @property
     def templates(self) -> int:
         return len(self._columns.owner)
+
+    def indexed(self, go_on: Callable[[], bool] = lambda: True) -> HnswGallery | None:
+        """The same list, with a graph where that is worth while: `trial` and `how` tell.
+
+        Takes minutes for 300,000 templates; call it off the pipeline's thread and off the way
+        to the first search.
+
+        Args:
+            go_on: asked about every second; False gives up.
+
+        Returns:
+            None when given up, when the list is too short for a graph or has been tried already.
+        """
+        if self.templates < EXACT_BELOW or self.trial is not None:
+            return None
+        tried = graph_for(self._columns.vectors, self._config, threads=self._threads, go_on=go_on)
+        if tried is None:
+            return None
+        return HnswGallery(
+            self._ref,
+            self._columns,
+            config=self._config,
+            next_change=self.next_change,
+            threads=self._threads,
+            tried=tried,
+        )
 
     def search(self, probes: Vectors) -> list[Candidates]:
         """The best entry and the best other subject for each row of (n, dim) unit probes.
@@ -107,15 +139,17 @@ class HnswGallery:
         return [self._rank(probe, rows, limit) for probe, rows in zip(probes, labels, strict=True)]
 
     def _near(self, probes: Vectors) -> Rows:
-        """(n, k) rows that may be the best ones."""
-        k = min(self._candidates, self.templates)
-        if self._index is not None:
-            try:
-                labels, _ = self._index.knn_query(probes, k=k, num_threads=1)
-            except RuntimeError:  # the graph gave fewer than k: part of it was out of reach
-                return self._near_exact(probes, k)
-            return np.asarray(labels, np.intp)
-        return self._near_exact(probes, k)
+        """(n, k) rows that may be the best ones, and surely are over `VERIFY_OVER`."""
+        k = min(self._config.candidates, self.templates)
+        if self._graph is None or self.trial is None or len(probes) > self.trial.batch:
+            return self._near_exact(probes, k)
+        rows = self._graph.near(probes, k)
+        if rows is None:
+            return self._near_exact(probes, k)
+        for at, probe in enumerate(probes):
+            if _scores(self._columns.vectors[rows[at]], probe).max() >= VERIFY_OVER:
+                rows[at] = self._near_exact(probes[at : at + 1], k)[0]
+        return rows
 
     def _near_exact(self, probes: Vectors, k: int) -> Rows:
         step = max(1, _BLOCK // self.templates)
@@ -148,62 +182,24 @@ class HnswGallery:
 def build_gallery(
     stored: StoredList, *, now: Wall, config: WatchlistConfig, threads: int
 ) -> HnswGallery:
-    """Build a searchable gallery of the entries that are valid now, and check it against itself.
-
-    Takes about a minute for 300,000 templates on two cores; call it off the pipeline's thread.
-    With one thread the same list gives the same index; with more the candidates of hard probes
-    may differ, their similarities never.
+    """A gallery of the entries that are valid now, at once: it is searched exactly.
 
     Args:
         stored: a checked list; it and the gallery share the vectors.
         now: wall seconds.
-        config: breadth of the search and number of candidates re-scored.
-        threads: for the build.
-
-    Raises:
-        DataError: sampled templates do not find themselves.
+        config: number of candidates re-scored, and breadth at which a graph begins.
+        threads: for building a graph, see `HnswGallery.indexed`. With one thread the same list
+            gives the same graph; with more the candidates of hard probes may differ, their
+            similarities never.
     """
     columns = stored.columns.take(stored.columns.valid_at(now))
-    upcoming = stored.columns.next_change(now)
-    index = None if len(columns.owner) < EXACT_BELOW else _index(columns.vectors, config, threads)
-    return HnswGallery(stored.ref, columns, index, config=config, next_change=upcoming)
-
-
-def _index(vectors: Vectors, config: WatchlistConfig, threads: int) -> Any:
-    count, dim = vectors.shape
-    index = hnswlib.Index(space="ip", dim=dim)
-    index.init_index(max_elements=count, M=M, ef_construction=EF_CONSTRUCTION, random_seed=100)
-    index.add_items(vectors, np.arange(count), num_threads=threads)
-    _widen_until_sound(index, vectors, max(config.ef_search, config.candidates))
-    return index
-
-
-def _widen_until_sound(index: Any, vectors: Vectors, ef: int) -> None:
-    """Set the smallest breadth, from `ef` up in doublings, with which a sample finds itself.
-
-    Embeddings of faces pass at the first; vectors without any structure may need more.
-    """
-    rows = np.unique(np.linspace(0, len(vectors) - 1, _SAMPLE).astype(np.intp))
-    sample = np.ascontiguousarray(vectors[rows])
-    missed = len(rows)
-    while missed and ef <= _EF_LIMIT:
-        index.set_ef(ef)
-        missed = _missed(index, vectors, sample)
-        ef *= 2
-    if missed:
-        raise DataError(
-            f"watchlist index: {missed} of {len(rows)} sampled templates do not find themselves; "
-            "the list is not searched. Import or enrol it again"
-        )
-
-
-def _missed(index: Any, vectors: Vectors, sample: Vectors) -> int:
-    try:
-        labels, _ = index.knn_query(sample, k=1, num_threads=1)
-    except RuntimeError:
-        return len(sample)
-    found = np.einsum("ij,ij->i", vectors[labels[:, 0].astype(np.intp)], sample)
-    return int(np.count_nonzero(found < _ITSELF))
+    return HnswGallery(
+        stored.ref,
+        columns,
+        config=config,
+        next_change=stored.columns.next_change(now),
+        threads=threads,
+    )
 
 
 def _top(scores: F32, k: int) -> Rows:

@@ -44,8 +44,8 @@ from agent.runtime.supervisor import Supervisor
 from agent.values import Wall
 
 DELIVERY_STAGE = "delivery"
-_BUILD_THREADS = 1
-"""The first index is built before anything runs, later ones beside the pipeline."""
+_BUILD_THREADS = os.cpu_count() or 1
+"""An index is built beside the pipeline, by threads that give way to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,10 @@ class Pipeline:
             raise
         self._to_search.update(self._memory.undecide_all())
 
+    def swap_same_list(self, gallery: Gallery) -> None:
+        """Search the same entries in another way from the next frame on; verdicts stay."""
+        self._gallery = gallery
+
     def expire(self, now: Monotonic) -> tuple[int, ...]:
         """End and wipe what was not seen for too long, while no frames come. Ids."""
         ended = self._watcher.expire(now)

@@ -120,6 +120,7 @@ class Agent:
             "session": parts.session.number,
             "version": parts.session.version,
             "watchlist": f"{now.list_id} v{now.list_version}",
+            "search": parts.builder.how,
             "frames": report["frames"]["processed"],
             "dropped": report["frames"]["dropped"],
             "alerts": report["alerts"]["raised"],

@@ -1,4 +1,8 @@
-"""The builder thread: a new index whenever the list changes, aside, at low priority."""
+"""The builder thread: a new gallery whenever the list changes, aside, at low priority.
+
+A changed list is in service at once, searched exactly; its index, which takes minutes for a long
+one, follows, and is given up as soon as the list changes again.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,15 @@ class DatedGallery(Gallery, Protocol):
     @property
     def next_change(self) -> Wall | None: ...
 
+    @property
+    def how(self) -> str:
+        """How it is searched, and why, in one line."""
+
+    def indexed(self, go_on: Callable[[], bool]) -> DatedGallery | None:
+        """The same list after trying an index, in minutes; None when there was nothing to try,
+        or `go_on` became false.
+        """
+
 
 class GallerySource(Protocol):
     """Where the index comes from."""
@@ -42,7 +55,7 @@ class GallerySource(Protocol):
         """Cheap; differs whenever the list on disk has changed."""
 
     def build(self, *, now: Wall) -> DatedGallery:
-        """A new index of the entries valid at `now`.
+        """A gallery of the entries valid at `now`, without delay.
 
         Raises:
             BodycamError: the list cannot be used.
@@ -61,6 +74,9 @@ class BuilderLoop:
         serving: what the pipeline has now, and the fingerprint it was built from.
         clock, board, heartbeats, log: as everywhere.
         uid: of the agent itself, for the audit record of a disarming.
+
+    Attributes:
+        how: the list in service is searched, and why, in one line.
     """
 
     def __init__(
@@ -78,6 +94,8 @@ class BuilderLoop:
         self._source = source
         self._mailbox = mailbox
         self._next_change = serving[0].next_change
+        self._to_index: DatedGallery | None = serving[0]
+        self.how = serving[0].how
         self._fingerprint = serving[1]
         self._clock = clock
         self._board = board
@@ -102,10 +120,10 @@ class BuilderLoop:
         self._heartbeats.done(STAGE)
 
     def poll(self) -> None:
-        """One look at the list; builds when it is time to."""
-        due = self._next_change is not None and self._clock.wall() >= self._next_change
-        fingerprint = self._source.fingerprint()
+        """One look at the list; builds when it is time to, else sees to the index."""
+        due, fingerprint = self._due(), self._source.fingerprint()
         if not due and fingerprint == self._fingerprint:
+            self._index()
             return
         self._fingerprint = fingerprint
         try:
@@ -113,8 +131,25 @@ class BuilderLoop:
         except BodycamError as error:
             self._refuse(str(error), due=due)
             return
-        self._next_change = built.next_change
+        self._next_change, self._to_index, self.how = built.next_change, built, built.how
         self._mailbox.post(NewGallery(built))
+
+    def _index(self) -> None:
+        """Try an index for what is in service, once."""
+        plain, self._to_index = self._to_index, None
+        indexed = None if plain is None else plain.indexed(self._go_on)
+        if indexed is not None:
+            self.how = indexed.how
+            self._log.info("watchlist index", reason=self.how)
+            self._mailbox.post(NewGallery(indexed, same_list=True))
+
+    def _go_on(self) -> bool:
+        self._heartbeats.beat(STAGE)
+        changed = self._due() or self._source.fingerprint() != self._fingerprint
+        return not (changed or self._stopping.is_set())
+
+    def _due(self) -> bool:
+        return self._next_change is not None and self._clock.wall() >= self._next_change
 
     def _refuse(self, problem: str, *, due: bool) -> None:
         line = " ".join(problem.split())

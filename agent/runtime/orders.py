@@ -62,9 +62,15 @@ class Disarm:
 
 @dataclass(frozen=True, slots=True)
 class NewGallery:
-    """Search this version of the list from now on."""
+    """Search this version of the list from now on.
+
+    Attributes:
+        same_list: the entries are those searched until now, only the way is another: no verdict
+            changes, and there is nothing for the audit log.
+    """
 
     gallery: Gallery
+    same_list: bool = False
 
 
 Order: TypeAlias = Arm | Disarm | NewGallery

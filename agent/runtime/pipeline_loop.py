@@ -135,7 +135,7 @@ class PipelineLoop:
 
     def _obey(self, order: Order) -> None:
         if isinstance(order, NewGallery):
-            self._swap(order.gallery)
+            self._swap(order)
             return
         try:
             if isinstance(order, Arm):
@@ -197,9 +197,12 @@ class PipelineLoop:
         self._around.board.disarmed(reason)
         self._around.log.info("disarmed", reason=reason, uid=uid)
 
-    def _swap(self, gallery: Gallery) -> None:
-        around, ref = self._around, gallery.ref
+    def _swap(self, order: NewGallery) -> None:
+        gallery, around, ref = order.gallery, self._around, order.gallery.ref
         self.gallery = gallery
+        if order.same_list:
+            self._pipeline.swap_same_list(gallery)
+            return
         try:
             self._pipeline.swap_gallery(gallery)
         except RefusedError as error:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -17,8 +18,21 @@ from tests.support.logs import KeptLog
 
 
 class FakeGallery:
+    """`index`: what `indexed` comes to. `looks`: what it was told while it worked."""
+
+    how = "searched exactly"
+
     def __init__(self, next_change: float | None = None) -> None:
         self.next_change = None if next_change is None else Wall(next_change)
+        self.index: FakeGallery | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
+        self.looks: list[bool] = []
+
+    def indexed(self, go_on: Callable[[], bool]) -> FakeGallery | None:
+        self.looks.append(go_on())
+        self.meanwhile()
+        self.looks.append(go_on())
+        return self.index if self.looks[-1] else None
 
 
 class FakeSource:
@@ -45,8 +59,9 @@ class Rig:
         self.mailbox: Mailbox[Order] = Mailbox(live=True)
         self.board = Board(self.clock)
         self.beats = Heartbeats(self.clock, {"builder": 600.0})
+        self.serving = FakeGallery(next_change)
         self.loop = BuilderLoop(
-            self.source, self.mailbox, (FakeGallery(next_change), 1),
+            self.source, self.mailbox, (self.serving, 1),
             clock=self.clock, board=self.board, heartbeats=self.beats, log=self.log, uid=7,
         )  # fmt: skip
 
@@ -108,6 +123,63 @@ def test_a_list_that_cannot_be_renewed_when_it_is_due_disarms() -> None:
     assert order.uid == 7
     rig.loop.poll()
     assert rig.posted() == ()
+
+
+def an_index() -> FakeGallery:
+    index = FakeGallery()
+    index.how = "searched by graph"
+    return index
+
+
+def test_the_index_follows_the_list_that_serves_once() -> None:
+    rig = Rig()
+    rig.serving.index = an_index()
+    assert rig.loop.how == "searched exactly"
+    rig.loop.poll()
+    (order,) = rig.posted()
+    assert order == NewGallery(rig.serving.index, same_list=True)
+    assert rig.loop.how == "searched by graph"
+    assert rig.log.lines == [("info", "watchlist index", {"reason": "searched by graph"})]
+    rig.loop.poll()
+    assert rig.posted() == ()
+
+
+def test_a_changed_list_serves_before_its_index_is_tried() -> None:
+    rig = Rig()
+    new = FakeGallery()
+    new.index = an_index()
+    rig.source.stamp, rig.source.answer = 2, new
+    rig.loop.poll()
+    assert [order.same_list for order in rig.posted()] == [False]  # type: ignore[union-attr]
+    assert new.looks == []
+    rig.loop.poll()
+    assert [order.gallery for order in rig.posted()] == [new.index]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("cause", ["changed", "due", "stopped"])
+def test_an_index_that_is_overtaken_is_given_up(cause: str) -> None:
+    rig = Rig(next_change=1010.0)
+    rig.serving.index = an_index()
+    rig.serving.meanwhile = {
+        "changed": lambda: setattr(rig.source, "stamp", 2),
+        "due": lambda: rig.clock.advance(10.0),
+        "stopped": rig.loop.stop,
+    }[cause]
+    rig.loop.poll()
+    assert rig.serving.looks == [True, False]
+    assert rig.posted() == ()
+    rig.loop.poll()
+    assert [order.gallery for order in rig.posted()] == (  # type: ignore[union-attr]
+        [] if cause == "stopped" else [rig.source.answer]
+    )
+
+
+def test_the_watchdog_is_fed_while_an_index_grows() -> None:
+    rig = Rig()
+    rig.serving.meanwhile = lambda: rig.clock.advance(599.0)
+    rig.loop.poll()
+    rig.clock.advance(599.0)
+    assert rig.beats.late() == ()
 
 
 def test_it_ends_when_told_and_shows_that_it_lives() -> None:

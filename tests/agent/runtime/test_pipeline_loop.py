@@ -99,6 +99,20 @@ def test_an_entry_added_while_running_is_found_and_one_removed_is_not(tmp_path: 
     rig.outbox.close()
 
 
+def test_another_way_to_search_the_same_list_is_no_news(rig: Rig) -> None:
+    rig.arm()
+    rig.show(MAN, 2.0)
+    kinds, events = rig.ledger.kinds(), rig.outbox.depth()
+    other = gallery_of(MAN)
+    rig.mailbox.post(NewGallery(other, same_list=True))
+    rig.show(MAN, 0.3)
+    assert rig.loop.gallery is other
+    assert (rig.ledger.kinds(), rig.outbox.depth()) == (kinds, events)
+    rig.show(NOBODY, 70.0)
+    rig.show(MAN, 2.0)
+    assert len(firsts(rig)) == 2
+
+
 def test_a_second_alert_waits_for_the_cool_down(rig: Rig) -> None:
     rig.arm()
     rig.show(MAN, 2.0)
