@@ -76,6 +76,15 @@ def read(model: onnx.ModelProto) -> SFace:
     Raises:
         DataError: it is not the network this was written for.
     """
+    try:
+        return _read(model)
+    except (IndexError, KeyError, ValueError):
+        raise DataError(
+            "this is not SFace 2021dec: rebuild from the locked assets (make models)"
+        ) from None
+
+
+def _read(model: onnx.ModelProto) -> SFace:
     nodes, values = fold_dequantised(model)
     layers: list[Layer] = []
     scalars: list[float] = []
@@ -108,7 +117,7 @@ def read(model: onnx.ModelProto) -> SFace:
             head_bias = stored[1] + np.array([math.fsum(row) for row in shifted])
             head = head * norm[0][None, :, None]
     if len(layers) != 27 or len(scalars) != 2 or not head.size:
-        raise DataError("this is not SFace 2021dec: rebuild from the locked assets (make models)")
+        raise ValueError("other layers")
     first = replace(layers[0], weight=layers[0].weight * scalars[1])
     return SFace(scalars[0], (first, *layers[1:]), head, head_bias)
 
