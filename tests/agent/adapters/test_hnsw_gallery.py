@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 
-import hnswlib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.adapters import hnsw_gallery
-from agent.adapters.hnsw_gallery import EXACT_BELOW, build_gallery
+from agent.adapters.hnsw_gallery import VERIFY_OVER, HnswGallery, build_gallery
+from agent.adapters.hnsw_index import Graph, Trial
 from agent.config import WatchlistConfig
-from agent.errors import DataError
 from agent.values import Wall
 from agent.watchlist.columns import StoredList
 from agent.watchlist.edit import add, remove
@@ -31,11 +30,39 @@ from tests.support.lists import (
 
 NOW = Wall(BEGIN + 1000)
 CONFIG = WatchlistConfig()
-INDEX = hnswlib.Index
 
 
 def build(stored, *, now=NOW, config=CONFIG, threads=1):
     return build_gallery(stored, now=now, config=config, threads=threads)
+
+
+def by_graph(stored, *, ef=64, batch=1000, config=CONFIG):
+    """Searched by a graph, whether or not one pays."""
+    columns = stored.columns
+    graph = Graph(columns.vectors, threads=1, go_on=lambda: True)
+    graph.widen(ef)
+    return HnswGallery(
+        stored.ref, columns, config=config, next_change=None, threads=1,
+        tried=(graph, Trial(ef, 1.0, 2000, 0.1, 1.0, batch)),
+    )  # fmt: skip
+
+
+class Wrong:
+    """A graph that answers with rows far off, or not at all, and remembers what it was asked."""
+
+    def __init__(self, rows=None):
+        self.rows, self.asked = rows, []
+
+    def near(self, probes, k):
+        self.asked.append(len(probes))
+        return None if self.rows is None else np.tile(self.rows[:k], (len(probes), 1))
+
+
+def by_wrong(stored, graph, *, batch=1000, config=CONFIG):
+    return HnswGallery(
+        stored.ref, stored.columns, config=config, next_change=None, threads=1,
+        tried=(graph, Trial(64, 1.0, 2000, 0.1, 1.0, batch)),
+    )  # fmt: skip
 
 
 def crowd(people: int, per_person: int, *, spread: float = 0.3, dim: int = 32, seed: int = 0):
@@ -80,49 +107,91 @@ def test_a_short_list_agrees_with_brute_force(people, per_person, seed, candidat
 
 @pytest.fixture(scope="module")
 def long_list():
-    return crowd(1500, 3)
+    return crowd(800, 3)
 
 
 @pytest.fixture(scope="module")
 def long_gallery(long_list):
-    gallery = build(long_list, threads=2)
-    assert gallery.ef == CONFIG.ef_search
+    gallery = by_graph(long_list)
+    assert gallery.ef == 64
     return gallery
 
 
 def test_a_long_list_agrees_with_brute_force(long_list, long_gallery):
     rng = np.random.default_rng(5)
-    near = long_list.columns.vectors[rng.integers(0, 4500, 30)] + 0.2 * units(30, 32, 9)
+    near = long_list.columns.vectors[rng.integers(0, 2400, 30)] + 0.2 * units(30, 32, 9)
     probes = (near / np.linalg.norm(near, axis=1, keepdims=True)).astype(np.float32)
     agrees(long_list, long_gallery, probes)
 
 
 def test_counts(long_list, long_gallery):
-    assert (long_gallery.subjects, long_gallery.templates) == (1500, 4500)
+    assert (long_gallery.subjects, long_gallery.templates) == (800, 2400)
     assert long_gallery.ref == long_list.ref
 
 
-def test_similarity_does_not_depend_on_the_batch_or_the_way(long_list, long_gallery, monkeypatch):
+def test_similarity_does_not_depend_on_the_batch_or_the_way(long_list, long_gallery):
     probes = long_list.columns.vectors[::400]
     together = long_gallery.search(probes)
     assert together == [long_gallery.search(probe[None])[0] for probe in probes]
-    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 10_000)
     exact = build(long_list)
     assert exact.ef == 0
     assert exact.search(probes) == together
 
 
-def test_the_runner_up_is_right_when_one_subject_fills_the_candidates(monkeypatch):
+@pytest.mark.parametrize("gallery", [build, by_graph])
+def test_the_runner_up_is_right_when_one_subject_fills_the_candidates(gallery):
     """100 templates of one subject push everybody else out of the 4 candidates."""
-    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 1)
     one = units(1, 32) + 0.05 * units(100, 32, 1)
     rows = np.concatenate([one, units(40, 32, 2)])
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     metas = [a_meta(number) for number in range(41)]
     stored = a_list(columns_of(metas, [100] + [1] * 40, rows))
-    gallery = build(stored, config=WatchlistConfig(candidates=4))
-    assert gallery.ef
-    agrees(stored, gallery, rows[:5])
+    agrees(stored, gallery(stored, config=WatchlistConfig(candidates=4)), rows[:5])
+
+
+def test_the_margin_of_a_likely_match_is_exact_whatever_the_graph_missed():
+    """The graph offers the man and strangers, not the man most like him."""
+    rows = units(40, 32)
+    near = rows[0] + 0.7 * units(1, 32, 9)[0]
+    rows[1] = near / np.linalg.norm(near)
+    stored = a_list(columns_of([a_meta(number) for number in range(40)], [1] * 40, rows))
+    offered = np.array([0, *range(2, 17)])
+    gallery = by_wrong(stored, Wrong(offered))
+    (found,) = gallery.search(rows[:1])
+    assert found.best.similarity > VERIFY_OVER
+    assert (found.best.ref.entry, found.runner_up.ref.entry) == ("E-0", "E-1")
+    agrees(stored, gallery, rows[:1])
+
+
+def test_a_probe_far_below_any_threshold_rests_on_the_graph_alone():
+    stored = crowd(40, 1)
+    graph = Wrong(np.arange(16))
+    probe = -stored.columns.vectors[:1]
+    (found,) = by_wrong(stored, graph).search(probe)
+    offered = stored.columns.vectors[:16] @ probe[0]
+    assert graph.asked == [1]
+    assert found.best.similarity == pytest.approx(offered.max(), abs=2e-6)
+    assert found.best.similarity < VERIFY_OVER
+
+
+def test_more_probes_than_the_graph_is_good_for_are_searched_exactly():
+    stored, graph = crowd(50, 2), Wrong(np.arange(16))
+    agrees(stored, by_wrong(stored, graph, batch=2), units(3, 32, 3))
+    assert graph.asked == []
+
+
+def test_a_graph_that_fell_apart_is_searched_exactly():
+    stored, graph = crowd(50, 2), Wrong()
+    agrees(stored, by_wrong(stored, graph), units(5, 32, 3))
+    assert graph.asked
+
+
+def test_a_graph_found_useless_is_not_used_but_told():
+    stored = crowd(50, 2)
+    gallery = by_wrong(stored, Wrong(), batch=0)
+    assert gallery.ef == 0
+    assert gallery.how.startswith("searched exactly: at ef 64 the graph finds")
+    agrees(stored, gallery, units(5, 32, 3))
 
 
 def test_entries_of_one_subject_are_one_competitor():
@@ -178,14 +247,6 @@ def test_the_old_gallery_serves_while_the_list_changes():
     assert (old.templates, new.templates) == (3, 4)
 
 
-def test_one_thread_builds_the_same_again(monkeypatch):
-    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 1)
-    stored, probes = crowd(500, 2), units(20, 32, 77)
-    narrow = WatchlistConfig(ef_search=10, candidates=10)
-    first, second = (build(stored, config=narrow) for _ in range(2))
-    assert first.ranked(probes) == second.ranked(probes)
-
-
 def test_ranked_gives_each_subject_once_in_order(long_list, long_gallery):
     for ranked in long_gallery.ranked(long_list.columns.vectors[::500]):
         similarities = [one.similarity for one in ranked]
@@ -193,63 +254,29 @@ def test_ranked_gives_each_subject_once_in_order(long_list, long_gallery):
         assert len({one.ref.subject for one in ranked}) == len(ranked) > 1
 
 
-class _Scrambled(INDEX):
-    """An index that answers with the wrong rows, as a broken build or bad memory would."""
-
-    def knn_query(self, data, k=1, num_threads=-1):
-        labels, distances = super().knn_query(data, k=k, num_threads=num_threads)
-        return (labels + 1) % self.get_current_count(), distances
+def test_a_short_list_gets_no_graph(long_list):
+    gallery = build(long_list)
+    assert gallery.indexed() is None
+    assert gallery.how == "searched exactly"
 
 
-class _Short(INDEX):
-    """An index whose graph fell apart: fewer than k can be reached."""
-
-    def knn_query(self, data, k=1, num_threads=-1):
-        if k > 1:
-            raise RuntimeError("Cannot return the results in a contiguous 2D array")
-        return super().knn_query(data, k=k, num_threads=num_threads)
-
-
-def test_an_index_that_does_not_find_itself_is_refused(monkeypatch):
-    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 1)
-    monkeypatch.setattr(hnsw_gallery.hnswlib, "Index", _Scrambled)
-    with pytest.raises(DataError, match="50 of 50 sampled templates do not find themselves"):
-        build(crowd(50, 1))
+def test_a_long_list_serves_at_once_and_gets_its_graph_once(monkeypatch):
+    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 200)
+    stored = crowd(100, 2)
+    plain = build(stored)
+    assert (plain.ef, plain.trial) == (0, None)
+    indexed = plain.indexed()
+    assert indexed.trial is not None
+    assert indexed.how == str(indexed.trial)
+    assert (indexed.ref, indexed.templates) == (plain.ref, plain.templates)
+    assert indexed.next_change == plain.next_change
+    assert indexed.indexed() is None
+    agrees(stored, indexed, units(10, 32, 3))
 
 
-def test_a_graph_that_fell_apart_is_searched_exactly(monkeypatch):
-    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 1)
-    monkeypatch.setattr(hnsw_gallery.hnswlib, "Index", _Short)
-    stored = crowd(50, 2)
-    agrees(stored, build(stored), units(5, 32, 3))
-
-
-class _Narrow(_Scrambled):
-    """An index that needs a wider search than was asked for."""
-
-    def knn_query(self, data, k=1, num_threads=-1):
-        if self.ef >= 40:
-            return INDEX.knn_query(self, data, k=k, num_threads=num_threads)
-        return super().knn_query(data, k=k, num_threads=num_threads)
-
-
-def test_the_breadth_grows_until_the_sample_finds_itself(monkeypatch):
-    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 1)
-    monkeypatch.setattr(hnsw_gallery.hnswlib, "Index", _Narrow)
-    stored = crowd(50, 2)
-    gallery = build(stored, config=WatchlistConfig(ef_search=10, candidates=2))
-    assert gallery.ef == 40
-    agrees(stored, gallery, stored.columns.vectors[:5])
-
-
-@pytest.mark.slow
-def test_random_vectors_the_worst_case_find_themselves():
-    stored = a_list(some_columns(2 * EXACT_BELOW, dim=128))
-    gallery = build(stored, threads=2)
-    found = gallery.search(stored.columns.vectors[::100])
-    assert [one.best.ref.entry for one in found] == [
-        stored.columns.meta(row).entry for row in range(0, 2 * EXACT_BELOW, 100)
-    ]
+def test_an_index_that_is_not_to_go_on_is_given_up(monkeypatch):
+    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 200)
+    assert build(crowd(100, 2)).indexed(lambda: False) is None
 
 
 def test_doubles_of_different_subjects_are_a_tie_not_an_error():
