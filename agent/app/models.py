@@ -9,6 +9,7 @@ from agent.adapters.onnx_models import ModelFile, SFaceEmbedder, YuNetDetector
 from agent.app.context import Models
 from agent.config import Config
 from agent.modelkit.manifest import Manifest, ModelCard, read_manifest, verified
+from agent.modelkit.measure import processor
 from agent.modelkit.places import data_dir, models_dir
 from agent.ports import ModelIdentity
 
@@ -51,8 +52,17 @@ def choice(config: Config, folder: Path) -> dict[str, str]:
     """The precision of each role: as configured, else as measured on this device."""
     if config.models.precision != "auto":
         return dict.fromkeys(UNMEASURED, config.models.precision)
+    return measured(folder) or dict(UNMEASURED)
+
+
+def measured(folder: Path) -> dict[str, str] | None:
+    """What `models bench` recorded; None if that was never done, or on another processor."""
     try:
-        measured = json.loads((folder / CHOICE_FILE).read_text("utf-8"))["precision"]
-        return {role: "int8" if measured[role] == "int8" else "fp32" for role in UNMEASURED}
+        recorded = json.loads((folder / CHOICE_FILE).read_text("utf-8"))
+        if recorded["processor"] != processor():
+            return None
+        return {
+            role: "int8" if recorded["precision"][role] == "int8" else "fp32" for role in UNMEASURED
+        }
     except (OSError, ValueError, KeyError, TypeError):
-        return dict(UNMEASURED)
+        return None

@@ -65,7 +65,7 @@ def _folder(context: Context) -> Path:
 
 
 def _build(args: argparse.Namespace, context: Context) -> int:
-    from agent.app.models import CHOICE_FILE, manifest
+    from agent.app.models import manifest, measured
     from agent.modelkit.assets import obtain, read_lock
     from agent.modelkit.places import assets_dir, data_dir
 
@@ -76,7 +76,7 @@ def _build(args: argparse.Namespace, context: Context) -> int:
         _build_files(args, folder, there)
     if args.with_footage:
         obtain(lock, ["footage"], assets_dir(folder), packages=args.packages, say=say)
-    if not (folder / CHOICE_FILE).is_file() or not there:
+    if not there or measured(folder) is None:
         _measure(context, folder)
     if context.json:
         print_json({"dir": str(folder), "models": [card.name for card in known.models]})
