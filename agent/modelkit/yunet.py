@@ -26,9 +26,9 @@ INPUT = "image"
 STRIDES = (8, 16, 32)
 _BACKBONE = ("m0", "m1a", "m1b", "m2a", "m2b", "m3a", "m3b", "m4a", "m4b", "m5a", "m5b")
 UNITS = (*_BACKBONE, "n32", "n16", "n8")
-INT8_UNITS = frozenset(UNITS[3:])
+INT8_UNITS = frozenset(_BACKBONE[3:])
 """The stem and the first units hold few channels at high resolution, where 8 bits cost more than
-they save; the heads mix logits with pixels, which one scale cannot hold."""
+they save. The neck and the heads place landmarks: in 8 bits these move twice as far."""
 _CONVOLUTIONS = 53
 
 
@@ -60,7 +60,7 @@ class UnitRange:
 
     Attributes:
         low, high: (channels,) extremes between its two convolutions.
-        out: largest value after its Relu, or after the sum that it reads for the neck.
+        out: largest value after its Relu.
         into: largest value that it reads.
     """
 
@@ -120,8 +120,8 @@ class _Writer:
         p16 = self._chain(self._pool(p8), "m4a", "m4b")
         p32 = self._chain(self._pool(p16), "m5a", "m5b")
         n32 = self._unit("n32", p32)
-        n16 = self._unit("n16", self._merge("n16", p16, n32))
-        n8 = self._unit("n8", self._merge("n8", p8, n16))
+        n16 = self._unit("n16", self._merge(p16, n32))
+        n8 = self._unit("n8", self._merge(p8, n16))
         for stride, level in zip(STRIDES, (n8, n16, n32), strict=True):
             head = self._float_unit(self.net.heads[stride], level)
             name = build.op("Identity", head, output=f"level_{stride}")
@@ -138,7 +138,7 @@ class _Writer:
         y = self.build.op("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
         return self._round(y, self.scales[x]) if x in self.scales else y
 
-    def _merge(self, name: str, fine: str, coarse: str) -> str:
+    def _merge(self, fine: str, coarse: str) -> str:
         factors = self.build.constant([1, 1, 2, 2])
         up = self.build.op(
             "Resize",
@@ -149,12 +149,7 @@ class _Writer:
             coordinate_transformation_mode="asymmetric",
             nearest_mode="floor",
         )
-        if coarse in self.scales:
-            up = self._round(up, self.scales[coarse])
-        total = self.build.op("Add", fine, up)
-        if self.ranges is not None:
-            total = self._round(total, QParams.of_range(0, self.ranges[name].into))
-        return total
+        return self.build.op("Add", fine, up)
 
     def _round(self, x: str, params: QParams) -> str:
         y = quant.through_8_bits(self.build, x, params)
