@@ -2,10 +2,10 @@
 
 from agent.ports.camera import Camera
 from agent.ports.clock import Clock
+from agent.ports.gallery import Gallery
 from agent.ports.models import Detector, Embedder, ModelIdentity
 from agent.ports.outbox import Outbox
 from agent.ports.transport import Transport, TransportEvents
-from agent.ports.gallery import Gallery
 
 __all__ = [
     "Camera",

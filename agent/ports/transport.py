@@ -10,7 +10,7 @@ from agent.values import SendResult
 class TransportEvents(Protocol):
     """What a transport reports; may be called from any thread, so only enqueue."""
 
-    def connected(self, up: bool, reason: str) -> None: ...  # noqa: FBT001
+    def connected(self, up: bool, reason: str) -> None: ...
 
     def result(self, entry_id: str, result: SendResult, reason: str) -> None: ...
 

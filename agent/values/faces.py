@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agent.values.arrays import Boxes, F32, Landmarks, U8
+from agent.values.arrays import F32, U8, Boxes, Landmarks
 from agent.values.times import Monotonic
+
+_UNIT_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,7 +115,7 @@ class Embedding:
         if self.vector.ndim != 1:
             raise ValueError(f"embedding: expected shape (dim,), got {self.vector.shape}")
         norm = float(np.linalg.norm(self.vector))
-        if not abs(norm - 1.0) < 1e-3:
+        if not abs(norm - 1.0) < _UNIT_TOLERANCE:
             raise ValueError(f"embedding: expected unit length, got {norm:.4f}")
 
     def __repr__(self) -> str:
