@@ -31,7 +31,7 @@ person fall below. Templates that look for themselves are found by any graph."""
 _SEED = 673
 _BATCHES = (1, 2, 4, 8, 16)
 _BLOCK = 50
-_CHUNK = 1000
+_CHUNK = 256
 _TIE = 1e-6
 
 Rows = npt.NDArray[np.intp]
@@ -148,16 +148,17 @@ def graph_for(
         return None
     exact_ms = {size: exam.exact_ms(size) for size in _BATCHES}
     ef = max(config.ef_search, exam.candidates)
-    while go_on():
+    while True:
         graph.widen(ef)
         agreement, probes, graph_ms = exam.take(graph)
+        if not go_on():
+            return None
         agrees = agreement >= AGREEMENT
         if agrees or graph_ms >= exact_ms[1] or ef >= len(vectors):
             cheaper = [size for size in _BATCHES if size * graph_ms < exact_ms[size]]
             batch = max(cheaper, default=0) if agrees else 0
             return graph, Trial(ef, agreement, probes, graph_ms, exact_ms[1], batch)
         ef += ef // 2
-    return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,6 +171,7 @@ class _Exam:
         best: (p,) how much it is alike.
         candidates: taken from the graph for each probe.
         timer: seconds.
+        go_on: false ends what is under way.
     """
 
     vectors: Vectors
@@ -177,6 +179,7 @@ class _Exam:
     best: F32
     candidates: int
     timer: Timer
+    go_on: GoOn
 
     @staticmethod
     def of(vectors: Vectors, candidates: int, timer: Timer, go_on: GoOn) -> _Exam | None:
@@ -185,7 +188,7 @@ class _Exam:
         if best is None:
             return None
         over = best > FLOOR
-        return _Exam(vectors, probes[over], best[over], candidates, timer)
+        return _Exam(vectors, probes[over], best[over], candidates, timer, go_on)
 
     def exact_ms(self, size: int) -> float:
         """Of exact search for `size` probes at once, median."""
@@ -203,7 +206,7 @@ class _Exam:
         """
         allowed = (1 - AGREEMENT) * len(self.probes)
         missed, done, seconds = 0, 0, 0.0
-        while done < len(self.probes) and missed <= allowed:
+        while done < len(self.probes) and missed <= allowed and self.go_on():
             began = self.timer()
             rows = graph.near(self.probes[done : done + _BLOCK], self.candidates)
             seconds += self.timer() - began

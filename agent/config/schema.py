@@ -116,7 +116,13 @@ class ModelsConfig(_Section):
 
 
 class WatchlistConfig(_Section):
-    ef_search: int = Field(64, ge=10, le=2000, description="Breadth of the hnswlib search.")
+    ef_search: int = Field(
+        64,
+        ge=10,
+        le=2000,
+        description="Least breadth of the hnswlib search of a long list; it grows until that "
+        "finds what exact search finds.",
+    )
     candidates: int = Field(16, ge=2, le=200, description="Candidates re-scored exactly.")
 
 
