@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 BUILD = Path(__file__).resolve().parent.parent / "build"
+
+# A deadline measures the machine, not the code; and a run that decides about a change repeats.
+settings.register_profile("person", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "person")
 
 
 @pytest.fixture(scope="session")

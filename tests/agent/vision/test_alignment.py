@@ -120,6 +120,13 @@ def test_large_faces_are_averaged_down_not_sampled(shrink: float, turn: float) -
         assert abs(aligned[0] - aligned[2]) < 0.25 * (min(aligned[0], aligned[2]) - aligned[1])
 
 
+def test_the_grain_of_a_large_face_is_averaged_away() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (1100, 1100, 3)).astype(np.uint8)
+    crop = align_faces(image, moved(9, 0.3, 550, 550)[None])[0]
+    assert crop[20:92, 20:92].std() < 0.2 * image.std()
+
+
 def test_a_crop_beyond_the_picture_is_black_there() -> None:
     image = np.full((200, 200, 3), 200, np.uint8)
     crop = align_faces(image, (TEMPLATE + np.float32([200 - 40, 50]))[None])[0]

@@ -95,6 +95,14 @@ def test_dark_glaring_and_flat_faces_are_worth_nothing() -> None:
     assert quality_of(np.zeros((CROP, CROP, 3), np.uint8)).score == 0
 
 
+def test_a_face_without_contrast_is_worth_nothing_however_sharp_its_grain() -> None:
+    board = (np.indices((CROP, CROP)).sum(axis=0) % 2 * 10 + 115).astype(np.uint8)
+    found = quality_of(np.repeat(board[..., None], 3, axis=2))
+    assert found.sharpness > 120
+    assert found.contrast < 6
+    assert found.score == 0
+
+
 @given(st.floats(-math.pi, math.pi), st.floats(0.1, 20), st.floats(-500, 500))
 def test_pose_is_that_of_the_head_wherever_and_however_it_lies_in_the_picture(
     turn: float, scale: float, shift: float

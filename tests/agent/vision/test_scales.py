@@ -49,6 +49,9 @@ def check(width: int, height: int, min_face_px: float) -> None:
         assert len(group) == len(across) * len(down), "a full grid"
         assert not uncovered(across, columns)
         assert not uncovered(down, rows)
+        for pieces, length in ((across, columns), (down, rows)):
+            fewer = len(pieces) - 1
+            assert not fewer or OVERLAP + fewer * (TILE - OVERLAP) < length, "no piece too many"
         # neighbours share at least OVERLAP, so whatever is no longer is whole in one of them
         for pieces in (across, down):
             for before, after in pairwise(pieces):
