@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import cycle
 
 import numpy as np
+import onnx
 import onnxruntime as ort
+from onnx import numpy_helper
 
 from agent.modelkit.graph import GraphBuilder
 from agent.modelkit.sface import DIM, INPUT, OUTPUT, Layer, SFace
@@ -91,6 +93,30 @@ def yunet_ranges(taps: bytes, x: Array) -> dict[str, UnitRange]:
         )
         for unit in UNITS
     }
+
+
+def check_bias_scales(data: bytes) -> int:
+    """The runtime adds the stored bias to the integer products: its scale must be theirs.
+
+    Returns:
+        how many convolutions and fully connected layers were checked.
+    """
+    model = onnx.load_from_string(data)
+    stored = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    scale = {
+        node.output[0]: stored[node.input[1]].astype(np.float64)
+        for node in model.graph.node
+        if node.op_type == "DequantizeLinear"
+    }
+    layers = [
+        node
+        for node in model.graph.node
+        if node.op_type in {"Conv", "Gemm"} and set(node.input[:2]) <= set(scale)
+    ]
+    for node in layers:
+        x, weight, bias = (scale[name] for name in node.input)
+        np.testing.assert_allclose(bias, x * weight, rtol=1e-6)
+    return len(layers)
 
 
 def run(model: bytes, name: str, x: Array, outputs: list[str] | None = None) -> list[Array]:

@@ -13,7 +13,7 @@ from agent.modelkit import sface, sface_int8
 from agent.modelkit.graph import GraphBuilder
 from agent.modelkit.sface import INPUT, OUTPUT, SFace
 from agent.modelkit.sface_int8 import ChannelRange
-from tests.support.networks import a_sface, run, sface_ranges, with_prelu_itself
+from tests.support.networks import a_sface, check_bias_scales, run, sface_ranges, with_prelu_itself
 
 SLOPES = [0.25, -0.81, 1.12, 0.0, 1.0, -1.5, 2.5, 0.5, 40.0]
 
@@ -115,6 +115,12 @@ def test_int8_is_close_to_fp32() -> None:
     rough = embed(sface_int8.emit_int8(net, ranges_of(net), {}))
     cosine = (exact * rough).sum(1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(rough, axis=1)
     assert cosine.min() > 0.98
+
+
+def test_biases_are_in_the_units_of_the_products_they_are_added_to() -> None:
+    net = sface.with_slopes_below_one(a_sface(SLOPES[:4]))
+    model = sface_int8.emit_int8(net, ranges_of(net), {})
+    assert check_bias_scales(model) == len(net.layers) - sface_int8.FLOAT_LAYERS + 1
 
 
 def test_any_number_of_faces_at_once() -> None:
