@@ -65,8 +65,20 @@ class Context:
         self.overrides = overrides
         self.json = json
         self.clock = SystemClock()
-        self._models = models
+        self._given = self._models = models
         self.log = StderrLog(sys.stderr, journal="JOURNAL_STREAM" in os.environ)
+
+    def adjusted(self, *overrides: str) -> Context:
+        """The same with other settings over these; its networks are opened anew."""
+        other = Context(
+            self.state_dir,
+            self.config_file,
+            (*self.overrides, *overrides),
+            json=self.json,
+            models=self._given,
+        )
+        other.clock = self.clock
+        return other
 
     @cached_property
     def config(self) -> Config:

@@ -27,12 +27,7 @@ def add_precision(parser: Any) -> None:
 def adjusted(args: argparse.Namespace, context: Context, *overrides: str) -> Context:
     """A context like this one, with the settings that the evaluation needs."""
     precision = (f"models.precision={args.precision}",) if args.precision else ()
-    return type(context)(
-        context.state_dir,
-        context.config_file,
-        (*context.overrides, *precision, *overrides),
-        json=context.json,
-    )
+    return context.adjusted(*precision, *overrides)
 
 
 def print_table(title: str, rows: list[tuple[str, str]]) -> None:

@@ -19,12 +19,15 @@ from agent.stages.threshold import threshold_for
 from agent.watchlist.columns import StoredList
 from agent.watchlist.edit import require_space
 
+_MIN_FACE_PX = 10
+"""A still photograph is looked at once, so it may take longer than a frame."""
 _OPAQUE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _EXAMPLES = """examples:
   bodycam-agent identify group.jpg --authorisation TEST-1
   bodycam-agent identify *.jpg --authorisation TEST-1 --json
 
-Only candidates over the threshold are shown, and one image at a time is in memory. What is shown
+With --json: for each image, in the order given, the list of its faces. Only candidates over the
+threshold are shown, and one image at a time is in memory. What is shown
 is an investigative lead, not an identification: a trained person must compare the images before
 any action. Each use leaves an audit record with counts only.
 """
@@ -39,6 +42,14 @@ def register(subparsers: Any) -> None:
     )
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
     parser.add_argument("--authorisation", metavar="ID", help="what permits it; needed")
+    parser.add_argument(
+        "--min-face-px",
+        type=int,
+        default=_MIN_FACE_PX,
+        metavar="N",
+        help=f"find faces from this width on (default {_MIN_FACE_PX}: every face there is; those "
+        "under recognition.min_face_px are found but not searched)",
+    )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
@@ -48,6 +59,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         RefusedError: no authorisation, or the list is too long for policy or evidence.
     """
     authorisation = _authorised(args.authorisation)
+    context = context.adjusted(f"detection.min_face_px={args.min_face_px}")
     stored = context.watchlist().load()
     gallery, rule = _prepare(context, stored)
     found: list[tuple[str, list[FaceAnswer], float]] = []
@@ -124,12 +136,7 @@ def _show(
     found: Sequence[tuple[str, list[FaceAnswer], float]], rule: IdentifyRule, context: Context
 ) -> None:
     if context.json:
-        print_json(
-            [
-                {"image": image, "faces": [_face(face) for face in faces], "ms": round(ms, 1)}
-                for image, faces, ms in found
-            ]
-        )
+        print_json([[_face(face) for face in faces] for _, faces, _ in found])
         return
     for image, faces, ms in found:
         counts = _counts(faces, 1)

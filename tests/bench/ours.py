@@ -59,7 +59,7 @@ def networks(precision: str, threads: int, *settings: str) -> Networks:
 
 
 def gallery(vectors: Vectors, threads: int) -> HnswGallery:
-    """A list with one entry and one subject to each template, with its index where one pays."""
+    """A list with one entry and one subject to each template, as it serves at once: exactly."""
     origin = (Provenance(NOWHERE, Kind.DISTRACTOR, NOWHERE),)
     metas = [
         EntryMeta(
@@ -73,9 +73,7 @@ def gallery(vectors: Vectors, threads: int) -> HnswGallery:
         for number in range(len(vectors))
     ]
     stored = StoredList("bench", 1, "bench", from_entries(metas, [origin] * len(metas), vectors))
-    now = Wall(time.time())
-    built = build_gallery(stored, now=now, config=WatchlistConfig(), threads=threads)
-    return built.indexed() or built
+    return build_gallery(stored, now=Wall(time.time()), config=WatchlistConfig(), threads=threads)
 
 
 def play(frames: Iterable[Frame], made: Networks, listed: HnswGallery, rate_hz: float) -> int:

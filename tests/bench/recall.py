@@ -105,7 +105,8 @@ def _exact_ms(listed: Vectors, asked: Vectors) -> str:
 
 def _own(listed: Vectors, threads: int) -> None:
     began, cpu = time.perf_counter(), time.process_time()
-    gallery = ours.gallery(listed, threads)
+    plain = ours.gallery(listed, threads)
+    gallery = plain.indexed() or plain
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     print(f"{len(listed)}, in {seconds:.0f} s ({cpu:.0f} s CPU): {gallery.how}", flush=True)
     sets = {

@@ -122,7 +122,8 @@ def _peer_clip(path: str, pipeline: PeerPipeline) -> int:
 
 def _watchlist(args: argparse.Namespace) -> Pass:
     templates = vectors.templates(args.templates, seed=1)
-    listed = ours.gallery(templates, BUILDERS)
+    plain = ours.gallery(templates, BUILDERS)
+    listed = plain.indexed() or plain
     asked = vectors.new_pictures(templates, PROBES, seed=2)
     strangers = vectors.templates(PROBES, seed=3)
 
@@ -135,7 +136,12 @@ def _watchlist(args: argparse.Namespace) -> Pass:
             "top1_agreement": _agreement(templates, asked, found),
         }
         others = _searched(listed, strangers)[1]
-        return {**figures, "strangers": _agreement(templates, strangers, others)}
+        return {
+            **figures,
+            "strangers": _agreement(templates, strangers, others),
+            "how": listed.how,
+            "exact_p50_ms": round(float(np.median(_searched(plain, asked[:200])[0])), 4),
+        }
 
     return run
 
