@@ -70,7 +70,7 @@ class Context:
 
     def adjusted(self, *overrides: str) -> Context:
         """The same with other settings over these; its networks are opened anew."""
-        other = Context(
+        other = type(self)(
             self.state_dir,
             self.config_file,
             (*self.overrides, *overrides),

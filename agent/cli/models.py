@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from functools import partial
 from pathlib import Path
@@ -174,8 +175,8 @@ def _bench(args: argparse.Namespace, context: Context) -> int:
 def _measure(context: Context, folder: Path) -> dict[str, Any]:
     """Time both precisions of both networks, and record which is faster here."""
     from agent.adapters.onnx_models import SFaceEmbedder, YuNetDetector
-    from agent.adapters.state_dir import write_json
     from agent.app.models import CHOICE_FILE, manifest, model_file
+    from agent.modelkit.assets import write_whole
     from agent.modelkit.measure import processor, take_turns
 
     known, config = manifest(), context.config
@@ -210,5 +211,6 @@ def _measure(context: Context, folder: Path) -> dict[str, Any]:
         },
         "precision": {role: item.faster for role, item in measured.items()},
     }
-    write_json(folder / CHOICE_FILE, result)
+    # not a secret: the service may run as another user than the one who built
+    write_whole(folder / CHOICE_FILE, (json.dumps(result, indent=2) + "\n").encode())
     return result

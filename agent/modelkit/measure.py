@@ -47,7 +47,11 @@ def take_turns(
 
 
 def processor() -> str:
-    """The processor's name, as the kernel gives it."""
+    """The processor's or the board's name, as the kernel gives it."""
+    try:
+        return Path("/proc/device-tree/model").read_text("utf-8").rstrip("\0\n")
+    except (OSError, UnicodeDecodeError):
+        pass
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:

@@ -1,9 +1,9 @@
 """At which sizes, and in which pieces, a frame is searched for faces.
 
 The detector finds faces of about 10 to 400 pixels of *its* input. So a frame is shrunk as far as
-the smallest face wanted allows, and searched once more, much smaller, when it has room for faces
-larger than the detector knows; that pass gives only those. What is still too large for one piece is
-cut into tiles that overlap.
+the smallest face wanted allows. It is searched once more, much smaller, when it has room for faces
+larger than the detector knows or than a tile holds; that pass gives only those. What is still too
+large for one piece is cut into tiles that overlap.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def windows(width: int, height: int, min_face_px: float) -> list[Window]:
     """
     scale = min(1.0, SMALLEST / min_face_px)
     found = _at_scale(width, height, scale, 0.0)
-    while min(width, height) * scale > 2 * LARGEST:
+    while min(width, height) * scale > 2 * LARGEST or max(width, height) * scale > TILE:
         scale /= COARSER
         found += _at_scale(width, height, scale, 0.75 * LARGEST / COARSER)
     return found
