@@ -72,7 +72,11 @@ class HnswGallery:
     @property
     def how(self) -> str:
         """How it is searched, and why, in one line."""
-        return "searched exactly" if self.trial is None else str(self.trial)
+        if self.trial is not None:
+            return str(self.trial)
+        if self.templates < EXACT_BELOW:
+            return "searched exactly"
+        return "searched exactly until its index is built"
 
     @property
     def subjects(self) -> int:

@@ -265,6 +265,7 @@ def test_a_long_list_serves_at_once_and_gets_its_graph_once(monkeypatch):
     stored = crowd(100, 2)
     plain = build(stored)
     assert (plain.ef, plain.trial) == (0, None)
+    assert plain.how == "searched exactly until its index is built"
     indexed = plain.indexed()
     assert indexed.trial is not None
     assert indexed.how == str(indexed.trial)
