@@ -32,7 +32,7 @@ _DESCRIPTION = (
 _EXAMPLES = """examples:
   bodycam-agent watchlist enrol photo.jpg --subject S-1 --basis consent --purpose test \\
       --authorisation TEST-1 --not-after 2030-12-31
-  bodycam-agent run --source camera:0 --arm --reason "field test" --authorisation TEST-1
+  bodycam-agent run --source camera:0 --reason "field test" --authorisation TEST-1
   bodycam-agent run --source clip.mp4 --pace max --report report.json
   bodycam-agent ctl status --json
 """

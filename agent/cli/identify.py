@@ -13,7 +13,7 @@ from agent.app import Context
 from agent.cli.common import print_json, say
 from agent.errors import Exit, RefusedError, UsageError
 from agent.pipeline.identify import Answer, FaceAnswer, IdentifyRule, RankedGallery, identify
-from agent.policy.field_test import FIELD_TEST
+from agent.policy.field_test import FIELD_TEST, FIELD_TEST_AUTHORISATION
 from agent.policy.limits import combine
 from agent.stages.threshold import threshold_for
 from agent.watchlist.columns import StoredList
@@ -23,7 +23,7 @@ _MIN_FACE_PX = 10
 """A still photograph is looked at once, so it may take longer than a frame."""
 _OPAQUE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _EXAMPLES = """examples:
-  bodycam-agent identify group.jpg --authorisation TEST-1
+  bodycam-agent identify group.jpg
   bodycam-agent identify *.jpg --authorisation TEST-1 --json
 
 With --json: for each image, in the order given, the list of its faces. Only candidates over the
@@ -41,7 +41,12 @@ def register(subparsers: Any) -> None:
         epilog=_EXAMPLES,
     )
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
-    parser.add_argument("--authorisation", metavar="ID", help="what permits it; needed")
+    parser.add_argument(
+        "--authorisation",
+        metavar="ID",
+        default=FIELD_TEST_AUTHORISATION,
+        help=f"what permits it (default: {FIELD_TEST_AUTHORISATION}, the built-in consent to tests)",
+    )
     parser.add_argument(
         "--min-face-px",
         type=int,
@@ -79,7 +84,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     return int(Exit.OK)
 
 
-def _authorised(given: str | None) -> str:
+def _authorised(given: str) -> str:
     if not given:
         raise RefusedError("identify needs an authorisation: give --authorisation ID")
     if not _OPAQUE.fullmatch(given):

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from agent.cli.common import print_json, say
 from agent.errors import UsageError
+from agent.policy.field_test import FIELD_TEST_AUTHORISATION
 
 if TYPE_CHECKING:
     from agent.app import Context
 
+_REASON = "run from the command line"
 _DESCRIPTION = """Watches a camera until the end of the file, or until it is told to stop.
 
-Without --arm the agent starts disarmed: frames are dropped, nobody is looked at, until
-`bodycam-agent ctl arm`. A broker that cannot be reached is not an error: alerts wait on disk."""
+Whoever names a source here stands at the device and arms it by that, under the built-in field-test
+policy: every event says test. Without --source (a service) the agent starts disarmed: frames are
+dropped, nobody is looked at, until `bodycam-agent ctl arm`. A broker that cannot be reached is not an error: alerts wait on disk."""
 _EXAMPLES = """examples:
-  bodycam-agent run --source camera:0 --arm --reason "field test" --authorisation TEST-1
-  bodycam-agent run --source clip.mp4 --arm --reason test --authorisation TEST-1 --report r.json
+  bodycam-agent run --source camera:0 --reason "field test" --authorisation TEST-1
+  bodycam-agent run --source clip.mp4 --report report.json
   bodycam-agent run --source http://10.0.0.7/stream.mjpg --set mqtt.host=broker.local
   bodycam-agent run --config /etc/bodycam-agent/config.yaml
 
@@ -47,9 +50,15 @@ def register(subparsers: Any) -> None:
         help="live: newest frame wins, files in real time; max: every frame, as fast as possible",
     )
     add("--report", metavar="FILE", type=Path, help="write the run report, JSON, at the end")
-    add("--arm", action="store_true", help="begin to look at once")
-    add("--reason", help="with --arm: why; goes into the audit log")
-    add("--authorisation", metavar="ID", help="with --arm: what permits it")
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument("--arm", action="store_true", help="begin armed, also without --source")
+    begin.add_argument("--disarmed", action="store_true", help="begin disarmed, whatever else")
+    add("--reason", help=f"why it is armed, for the audit log (default: {_REASON!r})")
+    add(
+        "--authorisation",
+        metavar="ID",
+        help=f"what permits it (default: {FIELD_TEST_AUTHORISATION}, the built-in consent to tests)",
+    )
     add(
         "--camera-timeout",
         metavar="S",
@@ -104,14 +113,16 @@ def _timeout(args: argparse.Namespace) -> float | None:
 def _arming(args: argparse.Namespace) -> tuple[str, str] | None:
     from agent.cli.ctl import arming_request
 
-    if args.arm:
-        if not args.reason or not args.authorisation:
-            raise UsageError("--arm needs --reason TEXT and --authorisation ID")
-        request = arming_request(args.reason, args.authorisation)
-        return request.reason, request.authorisation
-    if args.reason or args.authorisation:
-        raise UsageError("--reason and --authorisation go with --arm")
-    return None
+    if args.disarmed or not (args.arm or args.source):
+        if args.reason or args.authorisation:
+            raise UsageError("--reason and --authorisation go with --source or --arm")
+        return None
+    reason = _REASON if args.reason is None else args.reason
+    authorisation = args.authorisation
+    if authorisation is None:
+        authorisation = FIELD_TEST_AUTHORISATION
+    request = arming_request(reason, authorisation)
+    return request.reason, request.authorisation
 
 
 def _write(path: Path, report: dict[str, Any]) -> None:
@@ -140,4 +151,4 @@ def _summarise(report: dict[str, Any]) -> None:
     )
     say(f"memory    {report['rss_peak_mb']:g} MB at most; armed {report['armed_seconds']:g} s")
     if not report["armed_seconds"]:
-        say("disarmed all the time: nobody was looked at. Arm with --arm, or with `ctl arm`")
+        say("disarmed all the time: nobody was looked at. Arm with `ctl arm`")

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from agent.policy.values import Policy
 
+FIELD_TEST_AUTHORISATION = "field-test"
+"""The built-in authorisation: everybody before the camera takes part in a test and agreed to it."""
+
 FIELD_TEST = Policy(
     name="field-test",
     version=1,

@@ -126,6 +126,6 @@ def enrol_commands(state: Path, photo: Path, distractors: int, until: str) -> li
 
 def run_command(state: Path, source: str, report: Path, *options: str) -> list[str]:
     """The agent, armed, over every frame of `source`."""
-    arm = ["--arm", "--reason", "demonstration", "--authorisation", "DEMO-1"]
+    arm = ["--reason", "demonstration", "--authorisation", "DEMO-1"]
     paths = ["--state-dir", str(state), "--report", str(report)]
     return [*AGENT, "run", "--source", source, "--pace", "max", *arm, *paths, *options]

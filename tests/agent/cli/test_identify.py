@@ -52,7 +52,7 @@ def test_the_audit_record_holds_counts_only(agent, tmp_path):
 
 def test_without_an_authorisation_nothing_is_searched(agent, tmp_path):
     with pytest.raises(RefusedError, match="give --authorisation"):
-        agent("identify", tmp_path / "seven.png")
+        agent("identify", tmp_path / "seven.png", "--authorisation", "")
     with pytest.raises(UsageError, match="--authorisation"):
         agent("identify", tmp_path / "seven.png", "--authorisation", "my own")
     assert [kind for kind, _ in agent.audit()] == ["enrol"]

@@ -27,14 +27,15 @@ def run(capsys: pytest.CaptureFixture[str], folder: Path, *argv: str) -> tuple[i
     return code, captured.out, captured.err
 
 
-ARM = ("--arm", "--reason", "patrol", "--authorisation", "TEST-1")
+ARM = ("--reason", "patrol", "--authorisation", "TEST-1")
 
 
 @pytest.mark.parametrize(
     ("argv", "code", "message"),
     [
-        (("--source", "x", "--arm"), 64, "--arm needs --reason TEXT and --authorisation ID"),
-        (("--source", "x", "--reason", "y"), 64, "go with --arm"),
+        (("--source", "x", "--arm", "--disarmed"), 64, "not allowed with"),
+        (("--source", "x", "--disarmed", "--reason", "y"), 64, "go with --source or --arm"),
+        (("--reason", "y"), 64, "go with --source or --arm"),
         (("--source", "x", *ARM[:-1], "two words"), 64, "--authorisation up to 64"),
         (("--source", "x", "--camera-timeout", "-1"), 64, "--camera-timeout"),
         (("--source", "x", "--pace", "fast"), 64, "--pace"),
@@ -76,9 +77,27 @@ def test_the_report_goes_to_the_file_and_with_json_to_stdout(
 
 def test_disarmed_all_the_time_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     picture = save_portrait(tmp_path / "man.png", MAN)
-    code, _, err = run(capsys, tmp_path, "--source", str(picture))
+    code, _, err = run(capsys, tmp_path, "--source", str(picture), "--disarmed")
     assert code == 0
     assert "disarmed all the time: nobody was looked at" in err
+
+
+def test_a_source_from_the_configuration_arms_nobody(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A service that comes back after a power cut must not look at anybody by itself."""
+    source = ("--set", f"camera.source={save_portrait(tmp_path / 'man.png', MAN)}")
+    assert "nobody was looked at" in run(capsys, tmp_path, *source)[2]
+    assert "nobody was looked at" not in run(capsys, tmp_path, *source, "--arm")[2]
+
+
+def test_naming_the_source_arms_and_says_why_in_the_audit_log(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run(capsys, tmp_path, "--source", str(save_portrait(tmp_path / "man.png", MAN)))
+    records = (tmp_path / "state" / "audit" / "audit.jsonl").read_text()
+    assert '"reason":"run from the command line"' in records.replace('": "', '":"')
+    assert "field-test" in records
 
 
 def test_nothing_about_faces_is_ever_said(
