@@ -45,7 +45,7 @@ def register(subparsers: Any) -> None:
         "--authorisation",
         metavar="ID",
         default=FIELD_TEST_AUTHORISATION,
-        help=f"what permits it (default: {FIELD_TEST_AUTHORISATION}, the built-in consent to tests)",
+        help=f"what permits it (default: {FIELD_TEST_AUTHORISATION}, the built-in consent)",
     )
     parser.add_argument(
         "--min-face-px",

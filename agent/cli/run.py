@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 _REASON = "run from the command line"
 _DESCRIPTION = """Watches a camera until the end of the file, or until it is told to stop.
 
-Whoever names a source here stands at the device and arms it by that, under the built-in field-test
-policy: every event says test. Without --source (a service) the agent starts disarmed: frames are
-dropped, nobody is looked at, until `bodycam-agent ctl arm`. A broker that cannot be reached is not an error: alerts wait on disk."""
+Whoever names a source here stands at the device and arms it by that, under the built-in
+field-test policy: every event says test. Without --source (a service) the agent starts disarmed:
+frames are dropped, nobody is looked at, until `bodycam-agent ctl arm`. A broker that cannot be
+reached is not an error: alerts wait on disk."""
 _EXAMPLES = """examples:
   bodycam-agent run --source camera:0 --reason "field test" --authorisation TEST-1
   bodycam-agent run --source clip.mp4 --report report.json
@@ -57,7 +58,7 @@ def register(subparsers: Any) -> None:
     add(
         "--authorisation",
         metavar="ID",
-        help=f"what permits it (default: {FIELD_TEST_AUTHORISATION}, the built-in consent to tests)",
+        help=f"what permits it (default: {FIELD_TEST_AUTHORISATION}, the built-in consent)",
     )
     add(
         "--camera-timeout",
