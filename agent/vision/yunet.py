@@ -27,51 +27,47 @@ def decode(maps: list[F32], *, score: float, nms_iou: float) -> FaceDetections:
     Returns:
         Detections in pixels of what the network read, best first.
     """
-    found = [
-        _decode_level(level, stride, score) for level, stride in zip(maps, STRIDES, strict=True)
-    ]
-    boxes, landmarks, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return suppress(FaceDetections(boxes, landmarks, scores), nms_iou)
-
-
-def _decode_level(level: F32, stride: int, score: float) -> tuple[F32, F32, F32]:
-    """Boxes, landmarks and scores of one stride over the threshold, unsorted."""
     # sqrt(a * b) >= s needs a * b >= s * s, hence both a and b: sort out by logit first
     logit = float(np.log(score * score / (1 - score * score)))
-    rows, columns = np.nonzero((level[0] >= logit) & (level[1] >= logit))
-    cells = level[:, rows, columns]
+    cells, origins, strides = _likely_cells(maps, logit)
     scores = 1 / np.sqrt((1 + np.exp(-cells[0])) * (1 + np.exp(-cells[1])))
     kept = scores >= score
-    cells, scores = cells[:, kept], scores[kept].astype(np.float32)
-    grid = np.stack([columns[kept], rows[kept]]).astype(np.float32)
-    centre = (cells[2:4] + grid) * stride
-    half = np.exp(np.minimum(cells[4:6], 8.0)) * (stride / 2)
+    cells, origins, strides = cells[:, kept], origins[:, kept], strides[kept]
+    centre = (cells[2:4] + origins) * strides
+    half = np.exp(np.minimum(cells[4:6], 8.0)) * (strides / 2)
     boxes = np.concatenate([centre - half, centre + half]).T
-    points = cells[6:16].reshape(5, 2, -1) + grid
-    landmarks = points.transpose(2, 0, 1) * stride
-    return boxes.astype(np.float32), landmarks.astype(np.float32), scores
+    points = (cells[6:16].reshape(5, 2, -1) + origins) * strides
+    landmarks = points.transpose(2, 0, 1)
+    return suppress(FaceDetections(boxes, landmarks, scores[kept]), nms_iou)
+
+
+def _likely_cells(maps: list[F32], logit: float) -> tuple[F32, F32, F32]:
+    """Every cell of every level whose two logits are high enough.
+
+    Returns:
+        (16, n) values, (2, n) column and row, (n,) stride; all float32.
+    """
+    values, origins, strides = [], [], []
+    for level, stride in zip(maps, STRIDES, strict=True):
+        found = np.flatnonzero((level[0] >= logit) & (level[1] >= logit))
+        rows, columns = np.divmod(found, level.shape[2])
+        values.append(level.reshape(len(level), -1)[:, found])
+        origins.append(np.stack([columns, rows]))
+        strides.append(np.full(len(found), stride, np.float32))
+    joined = np.concatenate(origins, axis=1).astype(np.float32)
+    return np.concatenate(values, axis=1), joined, np.concatenate(strides)
 
 
 def suppress(faces: FaceDetections, iou: float) -> FaceDetections:
     """Greedy non-maximum suppression, best first; ties keep their order."""
-    order = np.argsort(-faces.scores, kind="stable")
-    faces = faces.take(order)
+    faces = faces.take(np.argsort(-faces.scores, kind="stable"))
     if len(faces) < 2:
         return faces
-    boxes = faces.boxes.astype(np.float64)
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    alive = np.ones(len(faces), bool)
-    kept = []
-    for index in range(len(faces)):
-        if not alive[index]:
-            continue
-        kept.append(index)
-        rest = slice(index + 1, None)
-        low = np.maximum(boxes[index, :2], boxes[rest, :2])
-        high = np.minimum(boxes[index, 2:], boxes[rest, 2:])
-        both = np.clip(high - low, 0, None).prod(axis=1)
-        alive[rest] &= both <= iou * (area[index] + area[rest] - both)
-    return faces.take(kept)
+    corner, size = faces.boxes[:, :2], faces.boxes[:, 2:] - faces.boxes[:, :2]
+    rectangles = np.concatenate([corner, size], axis=1).astype(np.float64)
+    # the order is settled above, ties included: ranks instead of scores keep it
+    ranks = np.arange(len(faces), 0, -1, dtype=np.float32)
+    return faces.take(np.asarray(cv2.dnn.NMSBoxes(rectangles, ranks, 0.0, iou), np.intp))
 
 
 def clip_to(faces: FaceDetections, width: int, height: int) -> FaceDetections:
