@@ -78,6 +78,9 @@ class YuNetDetector:
         faces = parts[0] if len(parts) == 1 else _merge(parts, self._config.nms_iou)
         return yunet.clip_to(faces, width, height)
 
+    def forget(self) -> None:
+        self._buffer.fill(0)
+
     def _look(self, image: BgrImage, window: Window, frame: tuple[int, int]) -> FaceDetections:
         piece = image[window.top : window.bottom, window.left : window.right]
         rows, columns = (math.ceil(side / yunet.ALIGN) * yunet.ALIGN for side in piece.shape[:2])

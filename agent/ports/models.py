@@ -34,6 +34,9 @@ class Detector(Protocol):
     def detect(self, image: BgrImage) -> FaceDetections:
         """Faces of any size in a frame of any size, in its own pixels, best first."""
 
+    def forget(self) -> None:
+        """Overwrite what is kept of the last picture."""
+
 
 class Embedder(Protocol):
     """Turns aligned faces into templates."""

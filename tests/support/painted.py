@@ -41,6 +41,9 @@ class PaintedDetector:
 
     identity: ModelIdentity = field(default=ModelIdentity("painted", "fp32", ""))
 
+    def forget(self) -> None:
+        """It keeps nothing."""
+
     def detect(self, image: BgrImage) -> FaceDetections:
         if not image[0, 0, 0]:
             return FaceDetections.empty()

@@ -57,6 +57,9 @@ def _face(person: int, light: float) -> BgrImage:
 class PortraitDetector:
     identity: ModelIdentity = field(default=ModelIdentity("portraits", "fp32", "d" * 64))
 
+    def forget(self) -> None:
+        """It keeps nothing."""
+
     def detect(self, image: BgrImage) -> FaceDetections:
         found = [
             (left + CROP / 2, top + CROP / 2, float(CROP))

@@ -61,6 +61,7 @@ class Street:
     size: tuple[int, int] = (640, 360)
     handed_out: list[FaceDetections] = field(default_factory=list)
     detections: int = 0
+    holds_a_picture: bool = False
     identity: ModelIdentity = field(
         default_factory=lambda: ModelIdentity("painted-detector", "fp32", "d" * 64)
     )
@@ -76,8 +77,12 @@ class Street:
     def frames(self, seconds: float) -> list[Frame]:
         return [self.frame(seq) for seq in range(int(seconds * self.hz) + 1)]
 
+    def forget(self) -> None:
+        self.holds_a_picture = False
+
     def detect(self, image: BgrImage) -> FaceDetections:
         self.detections += 1
+        self.holds_a_picture = True
         seq = int(image[0, 0, 0]) * 256 + int(image[0, 0, 1])
         boxes = boxes_of(list(self.scene(seq / self.hz).values()))
         scores = np.full(len(boxes), 0.9, np.float32)

@@ -124,10 +124,21 @@ def test_disarming_ends_every_track_and_overwrites_what_was_kept() -> None:
     assert patrol.pipeline.disarm() == (1, 2)
     assert not any(array.any() for array in held)
     assert patrol.buffers() == []
+    assert not patrol.street.holds_a_picture
     assert not patrol.pipeline.armed
     seen = patrol.street.detections
     patrol.walk(1, since=1.5)
     assert patrol.street.detections == seen
+
+
+def test_when_no_frames_come_the_last_picture_goes_with_the_last_track() -> None:
+    patrol = Patrol(walking).armed()
+    patrol.walk(1.5)
+    assert patrol.street.holds_a_picture
+    patrol.pipeline.expire(Monotonic(1.6))
+    assert patrol.street.holds_a_picture, "while somebody may come back, the detector's is next"
+    patrol.pipeline.expire(Monotonic(10.0))
+    assert not patrol.street.holds_a_picture
 
 
 def test_closing_wipes_too_and_may_be_done_twice() -> None:
