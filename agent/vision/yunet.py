@@ -64,9 +64,9 @@ def suppress(faces: FaceDetections, iou: float) -> FaceDetections:
     if len(faces) < 2:
         return faces
     corner, size = faces.boxes[:, :2], faces.boxes[:, 2:] - faces.boxes[:, :2]
-    rectangles = np.concatenate([corner, size], axis=1).astype(np.float64)
+    rectangles = np.concatenate([corner, size], axis=1).tolist()
     # the order is settled above, ties included: ranks instead of scores keep it
-    ranks = np.arange(len(faces), 0, -1, dtype=np.float32)
+    ranks = [float(rank) for rank in range(len(faces), 0, -1)]
     return faces.take(np.asarray(cv2.dnn.NMSBoxes(rectangles, ranks, 0.0, iou), np.intp))
 
 
