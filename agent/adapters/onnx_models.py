@@ -17,6 +17,7 @@ from agent.values import F32, BgrImage, Crops, FaceDetections, Vectors
 from agent.vision import yunet
 from agent.vision.scales import Window, windows
 
+_HALF = 0.5
 EMBED_BATCH = 16
 """Faces embedded at once: more gains no speed and costs memory."""
 
@@ -73,7 +74,9 @@ class YuNetDetector:
         for window in windows(width, height, self._config.min_face_px):
             if window.scale not in shrunk:
                 size = (window.width, window.height)
-                shrunk[window.scale] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+                # down to a half, linear interpolation still sees every pixel, at a fifth of the cost
+                how = cv2.INTER_LINEAR if window.scale >= _HALF else cv2.INTER_AREA
+                shrunk[window.scale] = cv2.resize(image, size, interpolation=how)
             parts.append(self._look(shrunk[window.scale], window, (width, height)))
         faces = parts[0] if len(parts) == 1 else _merge(parts, self._config.nms_iou)
         return yunet.clip_to(faces, width, height)
@@ -127,10 +130,17 @@ class SFaceEmbedder:
     def embed(self, crops: Crops) -> Vectors:
         vectors = np.zeros((len(crops), self._dim), np.float32)
         for start in range(0, len(crops), EMBED_BATCH):
-            batch = crops[start : start + EMBED_BATCH, :, :, ::-1]
-            tensor = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), dtype=np.float32)
+            tensor = _planes(crops[start : start + EMBED_BATCH])
             vectors[start : start + EMBED_BATCH] = self._session.run(None, {self._input: tensor})[0]
             tensor.fill(0)
         norms = np.linalg.norm(vectors, axis=1, keepdims=True)
         vectors /= np.maximum(norms, 1e-12)
         return vectors
+
+
+def _planes(crops: Crops) -> F32:
+    """(n, 112, 112, 3) BGR bytes to (n, 3, 112, 112) RGB floats."""
+    tensor = np.empty((len(crops), 3, *crops.shape[1:3]), np.float32)
+    for planes, crop in zip(tensor, crops, strict=True):
+        planes[2], planes[1], planes[0] = cv2.split(crop)
+    return tensor

@@ -54,7 +54,7 @@ class DetectionConfig(_Section):
         24, ge=8, le=300, description="Smallest face width to find, pixels of the frame."
     )
     max_rate_hz: float = Field(
-        15.0,
+        10.0,
         ge=0,
         le=240,
         description="Detections per second at most; tracks are predicted in between. 0: every "
