@@ -22,7 +22,7 @@ HOW = {
         "end_to_end_360p_300k: single_face.mp4 and WolfgangLanger_Pexels.mp4, 640x360, decoding "
         "included, 300,000 templates (a figure of speed only). Ours: agent.pipeline on one "
         "thread, decoding on another through the runtime's mailbox, at the default settings: "
-        "detections at most 15 a second of footage, in pictures shrunk as far as faces of 24 px "
+        "detections at most 10 a second of footage, in pictures shrunk as far as faces of 24 px "
         "allow (`_every_frame`: detection on every frame; `_same_work`: on every frame at its own "
         "size). Peer: read, detect, align, embed and search every face of every frame with an "
         "exact product, one after the other."
