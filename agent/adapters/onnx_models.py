@@ -74,7 +74,7 @@ class YuNetDetector:
         for window in windows(width, height, self._config.min_face_px):
             if window.scale not in shrunk:
                 size = (window.width, window.height)
-                # down to a half, linear interpolation still sees every pixel, at a fifth of the cost
+                # down to a half, linear interpolation sees every pixel, at a fifth of the cost
                 how = cv2.INTER_LINEAR if window.scale >= _HALF else cv2.INTER_AREA
                 shrunk[window.scale] = cv2.resize(image, size, interpolation=how)
             parts.append(self._look(shrunk[window.scale], window, (width, height)))
