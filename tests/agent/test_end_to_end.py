@@ -127,7 +127,9 @@ def test_disarmed_nobody_is_looked_at(stage: Stage, footage: Path) -> None:
     report = stage.folder / "report.json"
     state = ["--state-dir", str(stage.folder / "state"), "--report", str(report)]
     clip = str(footage / "single_face.mp4")
-    assert stage.start("agent", [*AGENT, "run", "--source", clip, "--disarmed", *state]).wait(60) == 0
+    assert (
+        stage.start("agent", [*AGENT, "run", "--source", clip, "--disarmed", *state]).wait(60) == 0
+    )
     got = json.loads(report.read_text())
     assert got["frames"] == {"read": 72, "processed": 0, "dropped": 72}
     assert (got["faces"], got["embeddings"], got["alerts"]["raised"]) == (0, 0, 0)
