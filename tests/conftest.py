@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the library is loaded, by any test
 BUILD = Path(__file__).resolve().parent.parent / "build"
 
 # A deadline measures the machine, not the code; and a run that decides about a change repeats.

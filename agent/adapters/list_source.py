@@ -6,6 +6,7 @@ from agent.adapters.hnsw_gallery import HnswGallery, build_gallery
 from agent.adapters.watchlist_store import WatchlistStore
 from agent.config import WatchlistConfig
 from agent.values import Wall
+from agent.watchlist.columns import StoredList
 from agent.watchlist.edit import require_space
 
 
@@ -44,4 +45,11 @@ class ListSource:
         """
         stored = self._store.load()
         require_space(stored, self._space)
+        return self._gallery(stored, now)
+
+    def nobody(self, *, now: Wall) -> HnswGallery:
+        """The gallery of an empty list."""
+        return self._gallery(StoredList.empty(), now)
+
+    def _gallery(self, stored: StoredList, now: Wall) -> HnswGallery:
         return build_gallery(stored, now=now, config=self._config, threads=self._threads)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
+from agent.adapters.onnxruntime_quiet import onnxruntime as ort
 from agent.config import DetectionConfig
 from agent.errors import DataError
 from agent.ports import ModelIdentity

@@ -14,6 +14,7 @@ from agent import __version__
 from agent.adapters import state_dir
 from agent.adapters.activation_file import ActivationFile
 from agent.adapters.control_socket import ControlServer
+from agent.adapters.hnsw_gallery import HnswGallery
 from agent.adapters.list_source import ListSource
 from agent.adapters.memory import rss_peak_mb
 from agent.adapters.mqtt import MqttSettings, MqttTransport
@@ -24,10 +25,12 @@ from agent.app.context import Context, Models
 from agent.app.source import camera_for, capture_limits, is_live
 from agent.config import Config, dump
 from agent.delivery import Backoff, DeliveryCore, DeliveryLimits, EventContext, Session
+from agent.errors import DataError, DiskError
 from agent.messages import new_ulid
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
 from agent.policy import FIELD_TEST, combine
 from agent.ports import Clock, Gallery, Transport
+from agent.ports.log import Log
 from agent.runtime import builder_loop, capture_loop, control_loop, pipeline_loop
 from agent.runtime.agent import Agent, Parts
 from agent.runtime.arming import Arming, mark_key
@@ -86,13 +89,14 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         context.watchlist(), config.watchlist, models.embedder.identity.space, _BUILD_THREADS
     )
     fingerprint = source.fingerprint()
-    gallery = source.build(now=clock.wall())
+    gallery, trouble = _first_gallery(source, context)
+    _warn_of_silence(config, gallery, trouble, log)
     outbox = _outbox(context, undo)
     session = Session(outbox.count_up("session"), __version__, FIELD_TEST.test)
     ledger = context.audit()
     _record_start(ledger, config, session, models)
 
-    board = Board(clock, Condition(list_id=gallery.ref.id, list_version=gallery.ref.version))
+    board = Board(clock, _begin(gallery, trouble))
     beats = Heartbeats(clock, _patience(config))
     mailbox: Mailbox[Order] = Mailbox(live=is_live(config))
     transport = _transport(config, session, board, clock)
@@ -147,7 +151,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             session=session,
             ledger=ledger,
             models=(models.detector.identity, models.embedder.identity),
-            first_orders=_first_orders(options, arming, uid),
+            first_orders=() if trouble else _first_orders(options, arming, uid),
             drain_s=config.delivery.drain_s if config.mqtt.host else 0.0,
             rss_peak_mb=rss_peak_mb,
             release=undo.pop_all().close,
@@ -226,6 +230,31 @@ def _arming(context: Context, models: Models, outbox: SqliteOutbox) -> Arming:
         clock=context.clock,
         new_id=_new_id,
     )
+
+
+def _first_gallery(source: ListSource, context: Context) -> tuple[HnswGallery, str]:
+    """The list's gallery; without a usable list nobody's, and what is wrong with it.
+
+    A service must stay up to say so and to take the mended list: it stays disarmed meanwhile.
+    """
+    now = context.clock.wall()
+    try:
+        return source.build(now=now), ""
+    except (DataError, DiskError) as error:
+        context.log.warning("the watchlist cannot be used: disarmed", reason=str(error))
+        return source.nobody(now=now), str(error)
+
+
+def _warn_of_silence(config: Config, gallery: Gallery, trouble: str, log: Log) -> None:
+    """What makes a run look like an empty street."""
+    if not gallery.templates and not trouble:
+        log.warning("the watchlist is empty: no alert is possible; enrol, or check --state-dir")
+    if not config.mqtt.host:
+        log.warning("no broker configured: alerts wait on disk; set mqtt.host")
+
+
+def _begin(gallery: Gallery, trouble: str) -> Condition:
+    return Condition(list_id=gallery.ref.id, list_version=gallery.ref.version, watchlist=trouble)
 
 
 def _first_orders(options: RunOptions, arming: Arming, uid: int) -> tuple[Arm, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from agent.app import Context
 from agent.audit.chain import ChainReport
 from agent.cli.common import print_json, say
-from agent.errors import Exit, UsageError
+from agent.errors import Exit, MissingFileError, UsageError
 
 _EXAMPLES = """examples:
   bodycam-agent audit verify
@@ -41,6 +41,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 def _verify(context: Context) -> int:
     log = context.audit()
+    if not log.path.exists():
+        raise MissingFileError(f"{log.path}: no audit log here; check --state-dir")
     report = log.verify()
     if context.json:
         print_json(

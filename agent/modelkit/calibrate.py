@@ -1,8 +1,9 @@
-"""Measure activation ranges on a folder of face photographs.
+r"""Measure activation ranges on a folder of face photographs.
 
 Run once by the maintainers; the result is committed, so that a build needs no photographs:
 
-    python -m agent.modelkit.calibrate --images DIR --list FILE --assets build/assets --out models
+    ORT_DISABLE_TELEMETRY=1 python -m agent.modelkit.calibrate --images DIR --list FILE \
+        --about "which pictures" --assets build/assets --out models
 
 The list names one image a line, relative to DIR. Faces are found, aligned and embedded by the
 agent's own code. For the detector every picture is read at a quarter, half, full and double size.

@@ -179,6 +179,9 @@ class Agent:
         parts.ledger.append("stop", reason=why, session=parts.session.number)
         if parts.outcome.error is None:  # else the command says what was wrong, in its own line
             parts.log.info("stopped", reason=why, depth=left)
+        if left:
+            trouble = parts.delivery.status.last_error or "not confirmed yet"
+            parts.log.warning("alerts wait on disk for the next run", depth=left, reason=trouble)
         parts.release()
         return left
 

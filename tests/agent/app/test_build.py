@@ -20,7 +20,7 @@ from agent.adapters.control_socket import ask
 from agent.app import Context
 from agent.app.build import RunOptions, build_agent
 from agent.app.context import Models
-from agent.errors import CameraError, DataError, UnavailableError
+from agent.errors import CameraError, UnavailableError
 from agent.messages.control import ControlReply, ControlRequest
 from agent.runtime.agent import Agent
 from agent.watchlist.columns import StoredList
@@ -116,12 +116,15 @@ def test_a_second_agent_on_the_same_state_is_refused(tmp_path: Path, clip: Path)
     assert build_agent(context, RunOptions()).run() == 0
 
 
-def test_a_list_made_by_another_embedder_is_refused(tmp_path: Path, clip: Path) -> None:
+def test_a_list_that_cannot_be_used_leaves_the_agent_up_and_disarmed(
+    tmp_path: Path, clip: Path
+) -> None:
     context = context_on(tmp_path, clip, "camera.fps=10")
     enrol(context, MAN)
     context.watchlist().update(lambda before: replace(before, space="other"), record=lambda _: None)
-    with pytest.raises(DataError, match="other"):
-        build_agent(context, ARMED)
+    refused = build_agent(context, ARMED)
+    assert refused.run() == 0
+    assert refused.report()["armed_seconds"] == 0
     enrol(context, MAN)
     assert build_agent(context, ARMED).run() == 75
 
