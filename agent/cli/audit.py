@@ -30,8 +30,8 @@ def register(subparsers: Any) -> None:
         epilog=_EXAMPLES,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("verify", help="walk the chain from its first record")
-    show = actions.add_parser("show", help="the records, one a line")
+    actions.add_parser("verify", help="walk the chain from its first record", epilog=_EXAMPLES)
+    show = actions.add_parser("show", help="the records, one a line", epilog=_EXAMPLES)
     show.add_argument("--last", metavar="N", type=int, help="only the last N")
 
 

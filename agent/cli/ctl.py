@@ -27,12 +27,16 @@ def register(subparsers: Any) -> None:
         epilog=_EXAMPLES,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    status = actions.add_parser("status", help="armed or not, why, which list, how many frames")
-    report = actions.add_parser("report", help="the run report so far, as JSON")
-    arm = actions.add_parser("arm", help="begin to look, under an authorisation")
+    status = actions.add_parser(
+        "status", help="armed or not, why, which list, how many frames", epilog=_EXAMPLES
+    )
+    report = actions.add_parser("report", help="the run report so far, as JSON", epilog=_EXAMPLES)
+    arm = actions.add_parser("arm", help="begin to look, under an authorisation", epilog=_EXAMPLES)
     arm.add_argument("--reason", required=True, help="goes into the audit log")
     arm.add_argument("--authorisation", required=True, metavar="ID", help="what permits it")
-    disarm = actions.add_parser("disarm", help="stop looking; frames are dropped from then on")
+    disarm = actions.add_parser(
+        "disarm", help="stop looking; frames are dropped from then on", epilog=_EXAMPLES
+    )
     disarm.add_argument("--reason", default="operator", help="goes into the audit log")
     for action in (status, report, arm, disarm):
         action.add_argument(

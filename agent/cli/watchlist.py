@@ -44,14 +44,18 @@ def register(subparsers: Any) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     watchlist_enrol.register(actions)
     watchlist_import.register(actions)
-    actions.add_parser("list", help="every entry, one a line")
-    actions.add_parser("show", help="one entry with the origin of its templates").add_argument(
-        "entry", metavar="ENTRY"
+    actions.add_parser("list", help="every entry, one a line", epilog=_EXAMPLES)
+    actions.add_parser(
+        "show", help="one entry with the origin of its templates", epilog=_EXAMPLES
+    ).add_argument("entry", metavar="ENTRY")
+    gone = actions.add_parser(
+        "remove", help="entries, or everything about a subject", epilog=_EXAMPLES
     )
-    gone = actions.add_parser("remove", help="entries, or everything about a subject")
     gone.add_argument("entries", metavar="ENTRY", nargs="*", default=[])
     gone.add_argument("--subject", metavar="ID", action="append", default=[])
-    actions.add_parser("stats", help="counts by basis, purpose, expiry and embedder")
+    actions.add_parser(
+        "stats", help="counts by basis, purpose, expiry and embedder", epilog=_EXAMPLES
+    )
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
