@@ -36,13 +36,14 @@ def register(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    path = context.audit().path
+    if not path.exists():
+        raise MissingFileError(f"{path}: no audit log here; check --state-dir")
     return _verify(context) if args.action == "verify" else _show(args, context)
 
 
 def _verify(context: Context) -> int:
     log = context.audit()
-    if not log.path.exists():
-        raise MissingFileError(f"{log.path}: no audit log here; check --state-dir")
     report = log.verify()
     if context.json:
         print_json(

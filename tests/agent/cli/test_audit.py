@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.errors import UsageError
+from agent.errors import MissingFileError, UsageError
 from tests.support.commands import Commands
 
 
@@ -47,10 +47,10 @@ def test_a_torn_line_is_told_apart(agent):
     assert "2 records, none changed; its last line is unfinished" in said.out
 
 
-def test_an_empty_log(tmp_path, capsys):
-    commands = Commands(tmp_path / "none", capsys)
-    assert commands("audit", "verify", "--json").json["records"] == 0
-    assert commands("audit", "show", "--json").json == []
+@pytest.mark.parametrize("action", ["verify", "show"])
+def test_a_log_that_is_not_there_is_not_a_whole_one(tmp_path, capsys, action):
+    with pytest.raises(MissingFileError, match="no audit log here; check --state-dir"):
+        Commands(tmp_path / "none", capsys)("audit", action)
 
 
 def test_show(agent):
