@@ -60,6 +60,11 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
         "searched": _COUNT,
         "matches": _COUNT,
     },
+    "sync": {**_CHANGE, "added": _COUNT, "removed": _COUNT, "bytes": _COUNT},
+    "expire": {**_CHANGE, "reason": _REASON},
+    "unlock": {"how": _ID, "uid": _COUNT},
+    "provision": {"root": _HASH, "agency": _ID, "device": _ID, "how": _ID, "uid": _COUNT},
+    "wipe": {"reason": _REASON, "uid": _COUNT},
     "torn": {"bytes": _COUNT, "sha256": _HASH},
 }
 """Every kind of record with the fields it may have; all are optional. A pattern is for text, None

@@ -126,6 +126,47 @@ class WatchlistConfig(_Section):
     candidates: int = Field(16, ge=2, le=200, description="Candidates re-scored exactly.")
 
 
+class SyncConfig(_Section):
+    url: str = Field(
+        "",
+        max_length=500,
+        pattern=r"^(https?://\\S+)?$",
+        description="The agency's list repository; empty: as provisioned, else no list is fetched.",
+    )
+    list: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_.:-]{0,64}$",
+        description="Id of the list to follow; empty: the only one sealed to this device.",
+    )
+    every_s: float = Field(
+        900.0, ge=5, le=86400, description="Pause between two looks for a new list, s."
+    )
+    jitter: float = Field(
+        0.2, ge=0, le=1, description="The pause varies by this share, so that devices spread out."
+    )
+    timeout_s: float = Field(15.0, ge=1, le=300, description="Silence of the server gives up, s.")
+    bandwidth_kb_s: float = Field(
+        0.0,
+        ge=0,
+        le=1_000_000,
+        description="Download at most so fast, kB/s; 0: as fast as it goes.",
+    )
+    quota_mb: float = Field(
+        1024.0, ge=1, le=1_000_000, description="Disk that lists may take altogether, MB."
+    )
+    ca_file: str = Field("", description="CA certificates for https; empty: the system's.")
+    client_cert: str = Field("", description="Client certificate, PEM; empty: none.")
+    client_key: str = Field("", description="Its key, PEM; empty: in the same file.")
+
+
+class StoreConfig(_Section):
+    unlock: Literal["as-provisioned", "device", "operator", "hub"] = Field(
+        "as-provisioned",
+        description="Where the key of the list's store must come from; another way than the "
+        "device was provisioned with is refused. device protects nothing when the device is taken.",
+    )
+
+
 class MqttConfig(_Section):
     host: str = Field("", description="Broker; empty: alerts are queued on disk.")
     port: int = Field(1883, ge=1, le=65535)
@@ -162,5 +203,7 @@ class Config(_Section):
     decision: DecisionConfig = DecisionConfig()
     models: ModelsConfig = ModelsConfig()
     watchlist: WatchlistConfig = WatchlistConfig()
+    sync: SyncConfig = SyncConfig()
+    store: StoreConfig = StoreConfig()
     mqtt: MqttConfig = MqttConfig()
     delivery: DeliveryConfig = DeliveryConfig()

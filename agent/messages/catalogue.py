@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from agent.messages.bundle import EnvelopeFile, ListManifest
 from agent.messages.control import ControlReply, ControlRequest
 from agent.messages.match import (
     MATCH_TYPE,
@@ -20,6 +21,12 @@ from agent.messages.match import (
     ModelHashes,
     WatchlistInfo,
 )
+from agent.messages.provisioning import (
+    ProvisioningFile,
+    ProvisioningRequest,
+    UnlockRelease,
+    UnlockRequest,
+)
 from agent.messages.state import StateMessage
 
 WIRE_MODELS: dict[str, type[BaseModel]] = {
@@ -27,6 +34,12 @@ WIRE_MODELS: dict[str, type[BaseModel]] = {
     "state": StateMessage,
     "control-request": ControlRequest,
     "control-reply": ControlReply,
+    "list-manifest": ListManifest,
+    "list-envelopes": EnvelopeFile,
+    "provisioning": ProvisioningFile,
+    "provisioning-request": ProvisioningRequest,
+    "unlock-request": UnlockRequest,
+    "unlock-release": UnlockRelease,
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _FIRST_ID = "01K3GD4Z8AAAAAAAAAAAAAAAAA"

@@ -20,6 +20,7 @@ FIELD_TEST = Policy(
     min_cooldown_s=1.0,
     test=True,
     max_templates=1_000_000,
+    max_list_age_s=31 * 86400.0,
     bases=("consent",),
     purposes=("test",),
     max_authorisation_s=12 * 3600.0,

@@ -24,6 +24,7 @@ class Policy:
         min_cooldown_s: least seconds between two alerts for one subject.
         test: every event is marked as a test.
         max_templates: longest list.
+        max_list_age_s: a synced list made longer ago than this is not used, seconds.
         bases, purposes: codes that an entry may carry.
         max_authorisation_s: longest authorisation, seconds.
     """
@@ -38,6 +39,7 @@ class Policy:
     min_cooldown_s: float
     test: bool
     max_templates: int
+    max_list_age_s: float
     bases: tuple[str, ...]
     purposes: tuple[str, ...]
     max_authorisation_s: float

@@ -22,6 +22,7 @@ class Condition:
         why: the reason given for arming or disarming.
         camera: what is wrong with the camera; empty when nothing is.
         watchlist: what is wrong with the list; empty when nothing is.
+        sync: why no newer list is taken; empty when nothing is wrong.
         list_id: of the list in use.
         list_version: its version.
     """
@@ -30,20 +31,21 @@ class Condition:
     why: str = "not armed yet"
     camera: str = ""
     watchlist: str = ""
+    sync: str = ""
     list_id: str = ""
     list_version: int = 0
 
     @property
     def state(self) -> State:
         """Trouble first: an armed device that sees nothing must not look healthy."""
-        if self.camera or self.watchlist:
+        if self.camera or self.watchlist or self.sync:
             return "degraded"
         return "armed" if self.armed else "disarmed"
 
     @property
     def reason(self) -> str:
         """Why, in one line for an operator."""
-        trouble = "; ".join(text for text in (self.camera, self.watchlist) if text)
+        trouble = "; ".join(text for text in (self.camera, self.watchlist, self.sync) if text)
         if not trouble:
             return self.why
         return f"{'armed' if self.armed else 'disarmed'}; {trouble}"
@@ -90,6 +92,9 @@ class Board:
 
     def watchlist(self, problem: str) -> None:
         self._change(watchlist=problem)
+
+    def sync(self, problem: str) -> None:
+        self._change(sync=problem)
 
     def list_in_use(self, list_id: str, version: int) -> None:
         self._change(list_id=list_id, list_version=version, watchlist="")
