@@ -6,12 +6,20 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from agent.app import Context
 from agent.cli.common import print_json, say
-from agent.errors import Exit, RefusedError, UsageError
+from agent.errors import (
+    BodycamError,
+    DataError,
+    Exit,
+    MissingFileError,
+    RefusedError,
+    UsageError,
+)
 from agent.pipeline.identify import Answer, FaceAnswer, IdentifyRule, RankedGallery, identify
 from agent.policy.field_test import FIELD_TEST, FIELD_TEST_AUTHORISATION
 from agent.policy.limits import combine
@@ -26,11 +34,22 @@ _EXAMPLES = """examples:
   bodycam-agent identify group.jpg
   bodycam-agent identify *.jpg --authorisation TEST-1 --json
 
-With --json: for each image, in the order given, the list of its faces. Only candidates over the
-threshold are shown, and one image at a time is in memory. What is shown
+With --json: for each image, in the order given, the list of its faces, or null for one that
+cannot be read: the others are answered all the same, and the exit code says that one was not.
+Only candidates over the threshold are shown, and one image at a time is in memory. What is shown
 is an investigative lead, not an identification: a trained person must compare the images before
 any action. Each use leaves an audit record with counts only.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Searched:
+    """One image: its faces and the milliseconds it took, or why it cannot be read."""
+
+    image: str
+    faces: list[FaceAnswer] = field(default_factory=list)
+    ms: float = 0.0
+    problem: BodycamError | None = None
 
 
 def register(subparsers: Any) -> None:
@@ -60,6 +79,9 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace, context: Context) -> int:
     """Search the images; nothing is shown before the audit record is on disk.
 
+    Returns:
+        the exit code of the first image that cannot be read; 0 when all can.
+
     Raises:
         RefusedError: no authorisation, or the list is too long for policy or evidence.
     """
@@ -67,21 +89,22 @@ def run(args: argparse.Namespace, context: Context) -> int:
     context = context.adjusted(f"detection.min_face_px={args.min_face_px}")
     stored = context.watchlist().load()
     gallery, rule = _prepare(context, stored)
-    found: list[tuple[str, list[FaceAnswer], float]] = []
+    found: list[_Searched] = []
     try:
         for path in args.images:
             found.append(_search(path, context, gallery, rule))  # noqa: PERF401 - kept on failure
     finally:
-        if found:
+        answered = [one for one in found if one.problem is None]
+        if answered:
             context.audit().append(
                 "identify",
                 list=stored.id,
                 version=stored.version,
                 authorisation=authorisation,
-                **_counts([face for _, faces, _ in found for face in faces], len(found)),
+                **_counts([face for one in answered for face in one.faces], len(answered)),
             )
     _show(found, rule, context)
-    return int(Exit.OK)
+    return next((int(one.problem.exit_code) for one in found if one.problem), int(Exit.OK))
 
 
 def _authorised(given: str) -> str:
@@ -118,14 +141,17 @@ def _prepare(context: Context, stored: StoredList) -> tuple[RankedGallery, Ident
     return gallery, rule
 
 
-def _search(
-    path: Path, context: Context, gallery: RankedGallery, rule: IdentifyRule
-) -> tuple[str, list[FaceAnswer], float]:
+def _search(path: Path, context: Context, gallery: RankedGallery, rule: IdentifyRule) -> _Searched:
     from agent.adapters.images import read_image
 
     models, begin = context.models(), context.clock.monotonic()
-    faces = identify(read_image(path), models.detector, models.embedder, gallery, rule)
-    return str(path), faces, 1000.0 * (context.clock.monotonic() - begin)
+    try:
+        image = read_image(path)
+    except (DataError, MissingFileError) as error:
+        say(f"bodycam-agent: {error}")
+        return _Searched(str(path), problem=error)
+    faces = identify(image, models.detector, models.embedder, gallery, rule)
+    return _Searched(str(path), faces, 1000.0 * (context.clock.monotonic() - begin))
 
 
 def _counts(faces: Sequence[FaceAnswer], images: int) -> dict[str, int]:
@@ -137,19 +163,19 @@ def _counts(faces: Sequence[FaceAnswer], images: int) -> dict[str, int]:
     }
 
 
-def _show(
-    found: Sequence[tuple[str, list[FaceAnswer], float]], rule: IdentifyRule, context: Context
-) -> None:
+def _show(found: Sequence[_Searched], rule: IdentifyRule, context: Context) -> None:
     if context.json:
-        print_json([[_face(face) for face in faces] for _, faces, _ in found])
+        print_json([None if one.problem else [_face(face) for face in one.faces] for one in found])
         return
-    for image, faces, ms in found:
-        counts = _counts(faces, 1)
+    for one in found:
+        if one.problem is not None:
+            continue
+        counts = _counts(one.faces, 1)
         sys.stdout.write(
-            f"{image}: {counts['faces']} faces, {counts['searched']} searched, "
-            f"{counts['matches']} over the threshold of {rule.threshold:.3f} ({ms:.0f} ms)\n"
+            f"{one.image}: {counts['faces']} faces, {counts['searched']} searched, "
+            f"{counts['matches']} over the threshold of {rule.threshold:.3f} ({one.ms:.0f} ms)\n"
         )
-        for face in faces:
+        for face in one.faces:
             for candidate in face.candidates:
                 left, top, right, bottom = (round(value) for value in face.box)
                 sys.stdout.write(

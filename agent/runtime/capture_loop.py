@@ -140,7 +140,8 @@ class CaptureLoop:
     def _trouble(self, problem: str, failures: int) -> None:
         pause = min(_LONGEST_PAUSE_S, self._limits.reconnect_s * 2.0 ** min(failures - 1, 10))
         self._board.camera(problem)
-        self._log.warning("camera lost, will try again", reason=problem, pause_s=pause)
+        what = "camera lost" if self._reached else "camera not reached yet"
+        self._log.warning(f"{what}, will try again", reason=problem, pause_s=pause)
         self._nap(pause)
 
     def _nap(self, pause_s: float) -> None:

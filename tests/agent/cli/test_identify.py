@@ -58,16 +58,26 @@ def test_without_an_authorisation_nothing_is_searched(agent, tmp_path):
     assert [kind for kind, _ in agent.audit()] == ["enrol"]
 
 
-def test_a_failure_in_the_middle_shows_nothing_and_is_recorded(agent, tmp_path, capsys):
+def test_one_bad_photograph_does_not_cost_the_others_their_answers(agent, tmp_path):
     bad = tmp_path / "bad.png"
     bad.write_bytes(b"")
-    with pytest.raises(DataError, match="empty"):
-        agent("identify", tmp_path / "seven.png", bad, *ALLOWED, "--json")
-    assert capsys.readouterr().out == ""
-    assert agent.audit()[-1][1]["images"] == 1
-    with pytest.raises(MissingFileError):
-        agent("identify", tmp_path / "no.png", *ALLOWED)
-    assert len(agent.audit()) == 2
+    photo = tmp_path / "seven.png"
+    said = agent("identify", photo, bad, tmp_path / "no.png", photo, *ALLOWED, "--json")
+    assert said.code == DataError.exit_code
+    assert "bad.png" in said.err
+    assert "no.png" in said.err
+    first, unreadable, missing, last = said.json
+    assert (unreadable, missing) == (None, None)
+    assert first == last
+    assert first[0]["decision"] == "match"
+    assert agent.audit()[-1][1]["images"] == 2
+
+
+def test_when_no_photograph_can_be_read_nothing_was_searched(agent, tmp_path):
+    said = agent("identify", tmp_path / "no.png", *ALLOWED, "--json")
+    assert said.code == MissingFileError.exit_code
+    assert said.json == [None]
+    assert [kind for kind, _ in agent.audit()] == ["enrol"]
 
 
 def test_the_threshold_follows_from_the_list(agent, tmp_path):

@@ -82,7 +82,7 @@ def test_a_live_source_is_tried_until_it_comes_and_says_degraded_meanwhile() -> 
         ("disarmed", ""), ("degraded", "cannot connect"), ("disarmed", ""),
     ]  # fmt: skip
     assert rig.loop.read == 1
-    assert rig.log.messages("warning") == ["camera lost, will try again"] * 2
+    assert rig.log.messages("warning") == ["camera not reached yet, will try again"] * 2
 
 
 def test_a_lost_live_source_is_opened_again() -> None:
@@ -95,6 +95,7 @@ def test_a_lost_live_source_is_opened_again() -> None:
     assert rig.loop.read == 2
     assert camera.opened == 2
     assert rig.states[-1] == ("disarmed", "")
+    assert rig.log.messages("warning") == ["camera lost, will try again"] * 2
 
 
 def test_an_endless_stream_is_opened_again_after_its_end() -> None:
