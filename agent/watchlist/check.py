@@ -44,7 +44,7 @@ def check(columns: Columns) -> None:
         return
     _check_ids(columns.entry, "entry id")
     _check_ids(columns.subject, "subject id")
-    _check_unique(columns.entry)
+    check_unique(columns.entry)
     for name in ("basis", "purpose", "authorisation"):
         _check_coded(columns, getattr(columns, name), name, _OPAQUE)
     _check_times(columns)
@@ -87,7 +87,8 @@ def _check_ids(ids: Ids, what: str) -> None:
         )
 
 
-def _check_unique(ids: Ids) -> None:
+def check_unique(ids: Ids) -> None:
+    """Raise a DataError that names the first id that is there twice."""
     seen: set[bytes] = set()
     if len(set(ids.tolist())) == len(ids):
         return

@@ -28,7 +28,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.errors import DataError
 from agent.messages.match import OpaqueId
-from agent.values import WatchlistRef
+from agent.values import Array, WatchlistRef
+from agent.watchlist import blocks
 from agent.watchlist.check import MAX_ID, check
 from agent.watchlist.columns import (
     MAX_CODES,
@@ -139,14 +140,17 @@ def _body(stored: StoredList) -> Iterator[bytes | memoryview]:
     prefix = PREFIX.pack(MAGIC, FORMAT, 0, len(header), stored.version, stored.id.encode("ascii"))
     yield prefix
     yield header
-    at = len(prefix) + len(header)
-    for name, dtype in _LAYOUT:
-        column: Any = getattr(columns, name)
-        array = column.codes if isinstance(column, Coded) else column
-        block = np.ascontiguousarray(array, array.dtype if dtype == "S" else dtype)
-        yield bytes(-at % _ALIGN)
-        at += -at % _ALIGN + block.nbytes
-        yield block.reshape(-1).view(np.uint8).data
+    pairs = [(_array(columns, name), _dtype(columns, name, dtype)) for name, dtype in _LAYOUT]
+    yield from blocks.write(pairs, len(prefix) + len(header), _ALIGN)
+
+
+def _array(columns: Columns, name: str) -> Array:
+    column: Coded | Array = getattr(columns, name)
+    return column.codes if isinstance(column, Coded) else column
+
+
+def _dtype(columns: Columns, name: str, dtype: str) -> np.dtype[Any]:
+    return _array(columns, name).dtype if dtype == "S" else np.dtype(dtype)
 
 
 def _header(stored: StoredList) -> dict[str, Any]:
@@ -186,36 +190,25 @@ def _head(data: bytes) -> tuple[_Ref, _Header, int]:
 
 
 def _columns(data: bytes, header: _Header, at: int) -> Columns:
-    arrays: dict[str, Any] = {}
-    for name, dtype in _LAYOUT:
-        kind, shape = _shape(header, name, dtype)
-        at += -at % _ALIGN
-        count = int(np.prod(shape))
-        end = at + count * kind.itemsize
-        if end > len(data) - _TRAILER:
-            raise DataError("watchlist file: cut short")
-        arrays[name] = (
-            np.frombuffer(data, kind, count, at).reshape(shape)
-            if count
-            else (np.zeros(shape, kind))
-        )
-        at = end
-    if at != len(data) - _TRAILER:
-        raise DataError("watchlist file: longer than its header says")
+    layout = [_block(header, name, dtype) for name, dtype in _LAYOUT]
+    end = len(data) - _TRAILER
+    arrays: dict[str, Any] = blocks.read(data, layout, at, end, align=_ALIGN, what="watchlist file")
     for name in ("basis", "purpose", "authorisation", "embedder"):
         arrays[name] = Coded(arrays[name], tuple(getattr(header, name)))
     return Columns(**arrays)
 
 
-def _shape(header: _Header, name: str, dtype: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def _block(header: _Header, name: str, dtype: str) -> blocks.Block:
     if dtype == "S":
-        return np.dtype(f"S{getattr(header, name + '_width')}"), (header.entries,)
+        width: int = getattr(header, name + "_width")
+        return blocks.Block(name, np.dtype(f"S{width}"), (header.entries,))
     if name == "source":
-        return np.dtype(dtype), (header.templates, _TRAILER)
+        return blocks.Block(name, np.dtype(dtype), (header.templates, _TRAILER))
     if name == "vectors":
-        return np.dtype(dtype), (header.templates, header.dim)
+        return blocks.Block(name, np.dtype(dtype), (header.templates, header.dim))
     per_template = name in ("owner", "kind", "embedder")
-    return np.dtype(dtype), (header.templates if per_template else header.entries,)
+    rows = header.templates if per_template else header.entries
+    return blocks.Block(name, np.dtype(dtype), (rows,))
 
 
 def as_bytes(stored: StoredList) -> bytes:
