@@ -1,0 +1,120 @@
+"""Private keys as files: PEM, PKCS #8 encrypted, mode 0600.
+
+PKCS #8 as libraries write it derives the key with 2,048 rounds of PBKDF2, which a graphics card
+tries a million times a second. So the PKCS #8 password is not the passphrase but scrypt of it
+(RFC 7914, about 0.1 s and 32 MB a guess); cost and salt stand in the line before the PEM block.
+To open such a file elsewhere, derive the 32 bytes and give them as 64 hexadecimal digits.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from agent.adapters.sealing import SALT_BYTES, ScryptCost, passphrase_key
+from agent.errors import DataError, RefusedError
+from agent.hub.files import Disk, private_folder, read_secret
+from agent.hub.passphrases import Passphrases
+
+PrivateKey = Ed25519PrivateKey | X25519PrivateKey
+_MAX_BYTES: Final = 16 << 10
+_HEAD: Final = re.compile(
+    rb"^bodycam-hub key: scrypt n=(\d{1,8}) r=(\d{1,2}) p=(\d{1,2}) salt=([0-9a-f]{32})\n"
+)
+_MAX_COST: Final = 1 << 30
+"""Bytes of memory that a key file may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFiles:
+    """Reads and writes key files.
+
+    Attributes:
+        passphrases: what opens and locks them.
+        cost: of a guess, for new files.
+        disk: writes them.
+    """
+
+    passphrases: Passphrases
+    cost: ScryptCost = ScryptCost()  # noqa: RUF009 -- frozen
+    disk: Disk = Disk()  # noqa: RUF009 -- stateless
+
+    def save(self, path: Path, key: PrivateKey, *, offline: bool, when: float) -> None:
+        """Lock a key and write it.
+
+        Raises:
+            DiskError: it cannot be written.
+            RefusedError: the folder makes it readable by others (a FAT stick); nothing is left.
+        """
+        salt, cost = os.urandom(SALT_BYTES), self.cost
+        password = _password(self.passphrases.choose(offline=offline), salt, cost)
+        locked = key.private_bytes(
+            Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)
+        )
+        head = f"bodycam-hub key: scrypt n={cost.n} r={cost.r} p={cost.p} salt={salt.hex()}\n"
+        private_folder(path.parent)
+        self.disk.write(path, head.encode() + locked, when=when, mode=0o600)
+        try:
+            read_secret(path, _MAX_BYTES)
+        except RefusedError:
+            self.disk.remove(path)
+            raise
+
+    def load(self, path: Path) -> PrivateKey:
+        """Open a key file.
+
+        Raises:
+            MissingFileError: there is none.
+            RefusedError: others may read it, or the passphrase is wrong.
+            DataError: it is no such file, or not encrypted.
+        """
+        data = read_secret(path, _MAX_BYTES)
+        if b"ENCRYPTED PRIVATE KEY" not in data:
+            raise DataError(f"{path}: not an encrypted private key in PEM form (PKCS #8)")
+        salt, cost = _head(path, data)
+        for passphrase in self.passphrases.attempts(str(path)):
+            password = _password(passphrase, salt, cost) if salt else passphrase.encode()
+            key = _open(path, data, password)
+            if key is not None:
+                return key
+        raise RefusedError(f"{path}: wrong passphrase")
+
+
+def _head(path: Path, data: bytes) -> tuple[bytes, ScryptCost]:
+    found = _HEAD.match(data)
+    if found is None:
+        return b"", ScryptCost()
+    n, r, p = (int(part) for part in found.groups()[:3])
+    power = n > 1 and n & (n - 1) == 0
+    if not power or not r or not p or 128 * n * r > _MAX_COST:
+        raise DataError(f"{path}: its first line is damaged; restore a copy of the file")
+    return bytes.fromhex(found[4].decode()), ScryptCost(n, r, p)
+
+
+def _open(path: Path, data: bytes, password: bytes) -> PrivateKey | None:
+    """None when the password is wrong."""
+    try:
+        key = load_pem_private_key(data[data.index(b"-----BEGIN") :], password)
+    except ValueError as error:
+        if "decrypt" in str(error).lower() or "password" in str(error).lower():
+            return None
+        raise DataError(f"{path}: damaged; restore a copy of the file") from None
+    if not isinstance(key, Ed25519PrivateKey | X25519PrivateKey):
+        raise DataError(f"{path}: expected an Ed25519 key")
+    return key
+
+
+def _password(passphrase: str, salt: bytes, cost: ScryptCost) -> bytes:
+    return passphrase_key(passphrase, salt, cost).hex().encode()

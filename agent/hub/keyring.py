@@ -1,0 +1,133 @@
+"""Finds, opens and makes the keys of roles. A file is named by role and key id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from securesystemslib.signer import CryptoSigner, Key, SSlibKey
+
+from agent.adapters.sealing import key_id
+from agent.errors import DataError, MissingFileError
+from agent.hub.keyfiles import KeyFiles, PrivateKey
+from agent.hub.roles import OFFLINE
+
+_SHOWN: Final = 12
+RELEASE: Final = "release"
+
+
+@dataclass
+class KeyRing:
+    """Keys of the hub.
+
+    Attributes:
+        working: folder of the keys that the hub needs every day.
+        offline: folders where offline keys are looked for; new ones go into the first.
+        files: reads and writes key files.
+    """
+
+    working: Path
+    offline: tuple[Path, ...]
+    files: KeyFiles
+    _opened: dict[Path, PrivateKey] = field(default_factory=dict)
+
+    def create(self, role: str, *, when: float) -> SSlibKey:
+        """Make a key for a role; its public half.
+
+        Raises:
+            DiskError: it cannot be written.
+        """
+        return self.adopt(role, Ed25519PrivateKey.generate(), when=when)
+
+    def adopt(self, role: str, private: Ed25519PrivateKey, *, when: float) -> SSlibKey:
+        """Keep a key made elsewhere, for a role; its public half."""
+        key = SSlibKey.from_crypto(private.public_key())
+        path = self._folders(role)[0] / file_name(role, key.keyid)
+        self.files.save(path, private, offline=role in OFFLINE, when=when)
+        self._opened[path] = private
+        return key
+
+    def signers(self, role: str, keys: Sequence[Key], threshold: int) -> list[CryptoSigner]:
+        """As many signers as the role needs.
+
+        Raises:
+            MissingFileError: too few of its key files are there; says which are not, and where.
+            RefusedError: a wrong passphrase, or a file that others may read.
+            DataError: a file holds another key than its name says.
+        """
+        found = [(key, path) for key in keys if (path := self.locate(role, key.keyid))]
+        if len(found) < threshold:
+            raise self._missing(role, keys, threshold, len(found))
+        return [self._signer(key, path) for key, path in found[:threshold]]
+
+    def locate(self, role: str, keyid: str) -> Path | None:
+        """Where the file of a key is, if it is within reach."""
+        name = file_name(role, keyid)
+        return next((one / name for one in self._folders(role) if (one / name).exists()), None)
+
+    def create_release(self, *, when: float) -> bytes:
+        """Make the key that device stores are sealed to; its 32 public bytes."""
+        private = X25519PrivateKey.generate()
+        public = private.public_key().public_bytes_raw()
+        self.files.save(self._release_path(public), private, offline=False, when=when)
+        return public
+
+    def release_key(self, public: bytes) -> X25519PrivateKey:
+        """Open the release key.
+
+        Raises:
+            MissingFileError: its file is not there.
+            RefusedError: a wrong passphrase, or a file that others may read.
+        """
+        path = self._release_path(public)
+        private = self._open(path)
+        if (
+            not isinstance(private, X25519PrivateKey)
+            or private.public_key().public_bytes_raw() != public
+        ):
+            raise DataError(f"{path}: not the release key of this hub")
+        return private
+
+    def _release_path(self, public: bytes) -> Path:
+        return self.working / file_name(RELEASE, key_id(public))
+
+    def _folders(self, role: str) -> tuple[Path, ...]:
+        return self.offline if role in OFFLINE else (self.working,)
+
+    def _open(self, path: Path) -> PrivateKey:
+        if path not in self._opened:
+            self._opened[path] = self.files.load(path)
+        return self._opened[path]
+
+    def _signer(self, key: Key, path: Path) -> CryptoSigner:
+        private = self._open(path)
+        if (
+            not isinstance(private, Ed25519PrivateKey)
+            or not isinstance(key, SSlibKey)
+            or private.public_key().public_bytes_raw().hex() != key.keyval["public"]
+        ):
+            raise DataError(f"{path}: holds another key than its name says; restore the file")
+        return CryptoSigner(private, key)
+
+    def _missing(
+        self, role: str, keys: Sequence[Key], threshold: int, found: int
+    ) -> MissingFileError:
+        missing = [
+            file_name(role, key.keyid) for key in keys if self.locate(role, key.keyid) is None
+        ]
+        places = " or ".join(str(folder) for folder in self._folders(role))
+        mend = "name their folder with --offline-dir" if role in OFFLINE else "restore a copy"
+        return MissingFileError(
+            f"{role} needs {threshold} of {len(keys)} keys and {found} "
+            f"{'is' if found == 1 else 'are'} there; missing in {places}: "
+            f"{', '.join(missing)}; {mend}"
+        )
+
+
+def file_name(role: str, keyid: str) -> str:
+    """`ROLE-<first 12 digits of the key id>.pem`."""
+    return f"{role}-{keyid[:_SHOWN]}.pem"

@@ -1,0 +1,106 @@
+"""Passphrases of key files: from files for machines, asked for otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from agent.errors import DataError, RefusedError, UsageError
+from agent.hub.files import read_secret
+
+MIN_LENGTH: Final = 8
+_MAX_BYTES: Final = 4096
+_TRIES: Final = 3
+
+Ask = Callable[[str], str]
+
+
+class Passphrases:
+    """What opens key files, and what new ones are locked with.
+
+    Args:
+        files: one passphrase each, tried in order.
+        offline_file: locks new offline keys; else the first of `files`.
+        ask: asks the person at the terminal, without echo; None without a terminal.
+
+    Raises:
+        MissingFileError: no such file.
+        RefusedError: others may read one of the files.
+        DataError: a file holds no passphrase.
+    """
+
+    def __init__(
+        self, files: Sequence[Path] = (), *, offline_file: Path | None = None, ask: Ask | None
+    ) -> None:
+        self._given = [_read(path) for path in files]
+        self._offline = _read(offline_file) if offline_file else None
+        self._ask = ask
+        self._typed: list[str] = []
+        self._chosen: dict[bool, str] = {}
+
+    def attempts(self, what: str) -> Iterator[str]:
+        """Passphrases to try on a key file, the likely ones first, then what the person says.
+
+        Raises:
+            RefusedError: none of them was right (the caller asked for one more).
+        """
+        known = [*self._given, *self._typed, *([self._offline] if self._offline else [])]
+        yield from known
+        if self._ask is None or self._given:
+            raise self._wrong(what)
+        for _ in range(_TRIES):
+            typed = self._ask(f"Passphrase of {what}: ")
+            self._typed.append(typed)
+            yield typed
+        raise RefusedError(f"{what}: wrong passphrase")
+
+    def choose(self, *, offline: bool) -> str:
+        """The passphrase of new keys: asked for twice, once for all keys of a kind.
+
+        Raises:
+            UsageError: there is nobody to ask; or it is too short, or typed differently.
+        """
+        if offline not in self._chosen:
+            given = (self._offline if offline else None) or next(iter(self._given), None)
+            kind = "new offline keys" if offline else "new keys of the hub"
+            self._chosen[offline] = long_enough(given or self._new(kind), kind)
+        return self._chosen[offline]
+
+    def _new(self, kind: str) -> str:
+        if self._ask is None:
+            raise UsageError(
+                f"{kind}: no terminal to ask for a passphrase; give --passphrase-file FILE"
+            )
+        first = self._ask(f"Passphrase for {kind}: ")
+        if first != self._ask("Once more: "):
+            raise UsageError(f"{kind}: the two passphrases differ; run the command again")
+        return first
+
+    def _wrong(self, what: str) -> RefusedError:
+        if self._given:
+            return RefusedError(f"{what}: none of the passphrases given opens it")
+        return RefusedError(
+            f"{what}: no terminal to ask for its passphrase; give --passphrase-file FILE"
+        )
+
+
+def long_enough(passphrase: str, kind: str) -> str:
+    """The passphrase itself.
+
+    Raises:
+        UsageError: it has fewer than 8 characters.
+    """
+    if len(passphrase) < MIN_LENGTH:
+        raise UsageError(f"{kind}: a passphrase needs at least {MIN_LENGTH} characters")
+    return passphrase
+
+
+def _read(path: Path) -> str:
+    try:
+        line = read_secret(path, _MAX_BYTES).decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise DataError(f"{path}: a passphrase is one line of UTF-8 text") from None
+    if not line or "\n" in line:
+        raise DataError(f"{path}: expected one line, the passphrase")
+    return line
