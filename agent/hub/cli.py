@@ -15,6 +15,11 @@ from agent.hub.context import build_context
 from agent.hub.parser import Parser
 
 COMMANDS = {
+    "init": ("agent.hub.commands.init", "keys, roles and an empty repository"),
+    "keys": ("agent.hub.commands.keys", "list keys, give a role new ones"),
+    "rotate": ("agent.hub.commands.rotate", "the same as `keys rotate`"),
+    "refresh": ("agent.hub.commands.refresh", "sign again before signatures expire"),
+    "devices": ("agent.hub.commands.devices", "bring cameras in, strike them off, unlock stores"),
     "status": ("agent.hub.commands.status", "roles, expiry, devices and lists at a glance"),
 }
 _TAKES_VALUE = ("--state-dir", "--passphrase-file", "--offline-dir")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.adapters.clock import SystemClock
-from agent.errors import MissingFileError
+from agent.adapters.sealing import ScryptCost
 from agent.ports import Clock
 
 
@@ -27,6 +27,7 @@ class HubContext:
         clock: wall time for expiry.
         randomness: `n -> n random bytes`, for ids and tokens.
         ask: puts one question to the person at the terminal without echo; None without a terminal.
+        cost: of a guess at the passphrase of a new key file.
     """
 
     state_dir: Path
@@ -36,6 +37,7 @@ class HubContext:
     clock: Clock = field(default_factory=SystemClock)
     randomness: Callable[[int], bytes] = os.urandom
     ask: Callable[[str], str] | None = None
+    cost: ScryptCost = ScryptCost()  # noqa: RUF009 -- frozen
 
     @property
     def database(self) -> Path:
@@ -48,17 +50,6 @@ class HubContext:
     @property
     def keys_dir(self) -> Path:
         return self.state_dir / "keys"
-
-    def require_hub(self) -> None:
-        """Refuse to go on without a hub.
-
-        Raises:
-            MissingFileError: `init` was not run here.
-        """
-        if not self.database.exists():
-            raise MissingFileError(
-                f"{self.state_dir}: no hub here; run `bodycam-hub init`, or choose --state-dir"
-            )
 
 
 def build_context(args: argparse.Namespace, environ: Mapping[str, str]) -> HubContext:

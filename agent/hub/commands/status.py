@@ -1,16 +1,31 @@
-"""`bodycam-hub status`: what state the hub is in."""
+"""`bodycam-hub status`: what expires when, who is in, and whether devices would take it."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+from contextlib import closing
 from typing import Any
 
-from agent.errors import Exit
-from agent.hub.context import HubContext
+from pydantic import ValidationError
 
+from agent.cli.common import print_json
+from agent.errors import BodycamError, DataError, Exit
+from agent.hub.commands.keys import key_rows
+from agent.hub.context import HubContext
+from agent.hub.hub import Hub, open_hub
+from agent.hub.roles import ROLES
+from agent.hub.typed import days_left, grouped
+from agent.hub.verify import problem_of
+from agent.messages import iso_utc
+from agent.messages.bundle import EnvelopeFile
+
+_SOON_DAYS = 0.2
 _EXAMPLES = """examples:
   bodycam-hub status
   bodycam-hub status --json
+
+Exit code 65 when a device would refuse what the public folder holds.
 """
 
 
@@ -20,5 +35,108 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, context: HubContext) -> int:
     del args
-    context.require_hub()
-    return int(Exit.OK)
+    with closing(open_hub(context)) as hub:
+        answer = describe(hub, context.clock.wall())
+    if context.json:
+        print_json(answer)
+    else:
+        _show(answer)
+    return int(Exit.OK if answer["problem"] is None else Exit.DATA)
+
+
+def describe(hub: Hub, now: float) -> dict[str, Any]:
+    """Everything `status` says.
+
+    Args:
+        hub: open.
+        now: wall seconds, for the days left; whether signatures verify is judged by the system's
+            clock, as on a device.
+    """
+    problem = problem_of(hub.repository.folder)
+    try:
+        published: dict[str, Any] = {
+            "root": _root(hub),
+            "roles": _roles(hub, now),
+            "lists": _lists(hub),
+        }
+    except BodycamError as error:
+        problem = problem or str(error)
+        published = {"root": None, "roles": {}, "lists": []}
+    devices = hub.devices.every()
+    return {
+        "agency": hub.agency,
+        **published,
+        "devices": [{"name": one.name, "unlock": one.unlock} for one in devices],
+        "publish": {name: list(why) for name, why in hub.devices.waiting().items()},
+        "problem": problem,
+    }
+
+
+def _root(hub: Hub) -> dict[str, Any]:
+    version = hub.repository.folder.root_version()
+    data = hub.repository.folder.root_bytes(version)
+    return {"version": version, "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def _roles(hub: Hub, now: float) -> dict[str, Any]:
+    state, rows = hub.repository.load(), key_rows(hub)
+    found = {}
+    for role in ROLES:
+        signed = state.of(role).signed
+        end = signed.expires.timestamp()
+        found[role] = {
+            "version": signed.version,
+            "expires": iso_utc(end),
+            "days_left": days_left(end, now),
+            "threshold": state.keys[role][1],
+            "keys": rows[role],
+        }
+    return found
+
+
+def _lists(hub: Hub) -> list[dict[str, Any]]:
+    found = []
+    for path in sorted(hub.repository.targets("lists")):
+        if path.endswith(".envelopes"):
+            envelopes = _envelopes(hub, path)
+            found.append(
+                {
+                    "list": envelopes.list,
+                    "version": envelopes.version,
+                    "devices": len(envelopes.envelopes),
+                }
+            )
+    return found
+
+
+def _envelopes(hub: Hub, path: str) -> EnvelopeFile:
+    try:
+        return EnvelopeFile.model_validate_json(hub.repository.read_target(path))
+    except ValidationError:
+        raise DataError(f"{path}: not an envelope file; publish the list again") from None
+
+
+def _show(answer: dict[str, Any]) -> None:
+    print(f"hub of {answer['agency']}")
+    if answer["root"]:
+        print(f"trust root, version {answer['root']['version']}:")
+        for line in grouped(answer["root"]["sha256"]):
+            print(f"  {line}")
+    for role, one in answer["roles"].items():
+        here = sum(key["file"] is not None for key in one["keys"])
+        print(
+            f"  {role:<15} version {one['version']:<4} {_left(one['days_left']):<18} "
+            f"{one['threshold']} of {len(one['keys'])} sign, {here} here"
+        )
+    print(f"{len(answer['devices'])} devices")
+    for one in answer["lists"]:
+        print(f"list {one['list']} version {one['version']}, for {one['devices']} devices")
+    for name, reasons in answer["publish"].items():
+        print(f"publish {name}: {'; '.join(reasons)}")
+    print(answer["problem"] or "the public folder verifies")
+
+
+def _left(days: float) -> str:
+    if days <= 0:
+        return "EXPIRED"
+    return f"{days} days left" + (" (!)" if days < _SOON_DAYS else "")

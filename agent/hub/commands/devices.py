@@ -1,0 +1,216 @@
+"""`bodycam-hub devices`: bring cameras in, strike them off, unlock their stores."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from agent.cli.common import print_json, say
+from agent.errors import Exit, UsageError
+from agent.hub.context import HubContext
+from agent.hub.devices import Device
+from agent.hub.hub import Hub, open_hub
+from agent.hub.typed import base64_of, checked, grouped, read_message, write_message
+from agent.messages import iso_utc
+from agent.messages.provisioning import (
+    ProvisioningFile,
+    ProvisioningRequest,
+    UnlockRelease,
+    UnlockRequest,
+)
+
+_HOUR_S: Final = 3600.0
+_EXAMPLES = """examples:
+  bodycam-hub devices token CAM-7 --url https://lists.example.org --unlock hub --out CAM-7.json
+  bodycam-hub devices add CAM-7.request.json
+  bodycam-hub devices add CAM-8.request.json --list L-3fa2
+  bodycam-hub devices list --json
+  bodycam-hub devices show CAM-7
+  bodycam-hub devices release CAM-7 --request CAM-7.unlock.json --out CAM-7.release.json
+  bodycam-hub devices remove CAM-7
+
+The token is good once. What a removed device has is not deleted by removing it: publish the lists
+that are named, and it cannot read what comes after.
+"""
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "devices", help="bring cameras in, strike them off, unlock stores", epilog=_EXAMPLES
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _register_token(
+        actions.add_parser("token", help="what a new device is given", epilog=_EXAMPLES)
+    )
+    add = actions.add_parser("add", help="register a device by its answer", epilog=_EXAMPLES)
+    add.add_argument("request", metavar="REQUEST", type=Path, help="the file the device wrote")
+    add.add_argument(
+        "--list",
+        metavar="LIST",
+        dest="lists",
+        action="append",
+        default=[],
+        help="the only list it may read; may be given again (default: every list)",
+    )
+    actions.add_parser("list", help="every device, one a line", epilog=_EXAMPLES)
+    for name, summary in (("show", "one device"), ("remove", "strike a device off")):
+        actions.add_parser(name, help=summary, epilog=_EXAMPLES).add_argument(
+            "device", metavar="DEVICE"
+        )
+    release = actions.add_parser("release", help="unlock a device's store", epilog=_EXAMPLES)
+    release.add_argument("device", metavar="DEVICE")
+    release.add_argument("--request", metavar="FILE", type=Path, required=True)
+    release.add_argument("--out", metavar="FILE", type=Path, required=True)
+
+
+def run(args: argparse.Namespace, context: HubContext) -> int:
+    actions = {
+        "token": _token,
+        "add": _add,
+        "list": _list,
+        "show": _show,
+        "remove": _remove,
+        "release": _release,
+    }
+    with closing(open_hub(context)) as hub:
+        actions[args.action](args, context, hub)
+    return int(Exit.OK)
+
+
+def _register_token(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("device", metavar="DEVICE", help="its id: letters, digits, `.`, `-`, `_`")
+    add("--url", help="where the public folder is served (default: as `init` was told)")
+    add("--unlock", choices=("device", "operator", "hub"), default="operator")
+    add("--hours", type=float, default=24.0, metavar="N", help="token is good for (default: 24)")
+    add("--out", metavar="FILE", type=Path, required=True, help="the provisioning file")
+
+
+def _token(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
+    url = args.url or hub.url
+    if not url:
+        raise UsageError("devices token: say where the public folder is served, with --url")
+    if not 0 < args.hours <= 24 * 30:
+        raise UsageError("devices token: --hours must be more than 0 and at most 720")
+    now = context.clock.wall()
+    folder = hub.repository.folder
+    root = folder.root_bytes(folder.load().root.signed.version)
+    values: dict[str, object] = {
+        "agency": hub.agency,
+        "device": args.device,
+        "url": url,
+        "root": base64_of(root),
+        "release_key": base64_of(hub.release_public),
+        "token": base64_of(bytes(32)),
+        "token_not_after": now + args.hours * _HOUR_S,
+        "unlock": args.unlock,
+    }
+    checked(ProvisioningFile, values)
+    token = hub.admission.issue_token(
+        args.device,
+        args.unlock,
+        not_after=now + args.hours * _HOUR_S,
+        randomness=context.randomness,
+    )
+    message = checked(ProvisioningFile, values | {"token": base64_of(token)})
+    write_message(args.out, message, when=now)
+    _say_token(args, context, hashlib.sha256(root).hexdigest(), message.token_not_after)
+
+
+def _say_token(args: argparse.Namespace, context: HubContext, digest: str, end: float) -> None:
+    if context.json:
+        return print_json(
+            {
+                "device": args.device,
+                "file": str(args.out),
+                "root_sha256": digest,
+                "token_not_after": iso_utc(end),
+            }
+        )
+    print(f"{args.device}: wrote {args.out}; the token is good once, until {iso_utc(end)}")
+    print("fingerprint of the trust root, to be typed on the device, not read from the file:")
+    for line in grouped(digest):
+        print(f"  {line}")
+    return None
+
+
+def _add(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
+    request = read_message(args.request, ProvisioningRequest)
+    release_key = hub.ring.release_key(hub.release_public)
+    device = hub.admission.add(request, release_key, lists=args.lists, now=context.clock.wall())
+    waiting = list(hub.devices.waiting())
+    if context.json:
+        return print_json({"device": _row(hub, device), "publish": waiting})
+    print(f"{device.name}: registered, key {device.key_id}")
+    if waiting:
+        print(f"it can read lists once they are published again: {', '.join(waiting)}")
+    return None
+
+
+def _list(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
+    del args
+    rows = [_row(hub, device) for device in hub.devices.every()]
+    if context.json:
+        return print_json(rows)
+    line = "{name:<20} {key_id:<34} {unlock:<9} {added:<25} {lists}"
+    heads = ("name", "key_id", "unlock", "added", "lists")
+    print(line.format(**{name: name for name in heads}))
+    for row in rows:
+        print(line.format(**{**row, "lists": ",".join(row["lists"]) or "all"}))
+    return None
+
+
+def _show(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
+    row = _row(hub, hub.devices.get(args.device))
+    if context.json:
+        return print_json(row)
+    for name, value in row.items():
+        shown = (", ".join(value) or "all") if isinstance(value, tuple) else value
+        print(f"{name:>14}  {'-' if shown is None else shown}")
+    return None
+
+
+def _remove(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
+    lists = hub.devices.remove(args.device, now=context.clock.wall())
+    if context.json:
+        return print_json({"removed": args.device, "publish": lists})
+    print(f"{args.device}: removed")
+    if lists:
+        say(f"it can still read what it has; publish under new keys: {', '.join(lists)}")
+    return None
+
+
+def _release(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
+    now = context.clock.wall()
+    request = read_message(args.request, UnlockRequest)
+    if request.device != args.device:
+        raise UsageError(f"{args.request}: is from {request.device}, not from {args.device}")
+    release_key = hub.ring.release_key(hub.release_public)
+    sealed = hub.admission.release(request, release_key, now=now)
+    values: dict[str, object] = {
+        "agency": hub.agency,
+        "device": args.device,
+        "sealed": base64_of(sealed),
+    }
+    write_message(args.out, checked(UnlockRelease, values), when=now)
+    if context.json:
+        return print_json({"device": args.device, "file": str(args.out)})
+    print(f"{args.device}: wrote {args.out}")
+    return None
+
+
+def _row(hub: Hub, device: Device) -> dict[str, Any]:
+    return {
+        "name": device.name,
+        "key_id": device.key_id,
+        "seal_key": device.seal_key.hex(),
+        "sign_key": device.sign_key.hex(),
+        "unlock": device.unlock,
+        "lists": hub.devices.lists_of(device),
+        "added": iso_utc(device.added_at),
+        "released": None if device.released_at is None else iso_utc(device.released_at),
+        "releases": device.releases,
+    }

@@ -1,0 +1,136 @@
+"""`bodycam-hub keys`: which keys there are, and new ones for a role."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from agent.cli.common import print_json
+from agent.errors import DataError, Exit
+from agent.hub.context import HubContext
+from agent.hub.hub import Hub, open_hub
+from agent.hub.keyring import file_name
+from agent.hub.passphrases import Passphrases
+from agent.hub.roles import ROLES, RoleKeys, known_role
+from agent.hub.rotation import Change, Rotated, rotate
+
+_EXAMPLES = """examples:
+  bodycam-hub keys list
+  bodycam-hub keys rotate timestamp
+  bodycam-hub keys rotate root --only 3fa2 --offline-dir /media/usb1 --offline-dir /media/usb2
+  bodycam-hub keys rotate lists --lost
+  bodycam-hub keys rotate commands --key made-elsewhere.pem
+"""
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser("keys", help="list keys, give a role new ones", epilog=_EXAMPLES)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("list", help="keys of every role, and where they are", epilog=_EXAMPLES)
+    add_rotation(actions.add_parser("rotate", help="new keys for a role", epilog=_EXAMPLES))
+
+
+def add_rotation(parser: argparse.ArgumentParser) -> None:
+    """The arguments of a rotation."""
+    add = parser.add_argument
+    add("role", metavar="ROLE", help=", ".join(ROLES))
+    add("--only", metavar="ID", action="append", default=[], help="replace this key alone")
+    add("--keys", type=int, metavar="N", help="how many keys it has afterwards (default: as now)")
+    add("--threshold", type=int, metavar="N", help="how many must sign (default: as now)")
+    add(
+        "--key",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="take this key, an encrypted PEM, instead of making one",
+    )
+    add("--lost", action="store_true", help="the old keys cannot sign any more")
+    add(
+        "--offline-passphrase-file",
+        metavar="FILE",
+        type=Path,
+        help="passphrase of new offline keys",
+    )
+
+
+def run(args: argparse.Namespace, context: HubContext) -> int:
+    return {"list": _list, "rotate": run_rotation}[args.action](args, context)
+
+
+def run_rotation(args: argparse.Namespace, context: HubContext) -> int:
+    role = known_role(args.role)
+    passphrases = Passphrases(
+        context.passphrase_files, offline_file=args.offline_passphrase_file, ask=context.ask
+    )
+    with closing(open_hub(context, passphrases)) as hub:
+        change = Change(
+            role,
+            tuple(args.only),
+            _size(hub, role, args.keys, args.threshold),
+            tuple(_given(hub, path) for path in args.key),
+            args.lost,
+        )
+        _say_rotated(hub, context, role, rotate(hub.repository, change, context.clock.wall()))
+    return int(Exit.OK)
+
+
+def key_rows(hub: Hub) -> dict[str, list[dict[str, Any]]]:
+    """Every key of every role, with its file when that is within reach."""
+    return {
+        role: [
+            {
+                "id": key.keyid,
+                "name": file_name(role, key.keyid),
+                "file": str(found) if (found := hub.ring.locate(role, key.keyid)) else None,
+            }
+            for key in keys
+        ]
+        for role, (keys, _) in hub.repository.load().keys.items()
+    }
+
+
+def _list(args: argparse.Namespace, context: HubContext) -> int:
+    del args
+    with closing(open_hub(context)) as hub:
+        rows, keys = key_rows(hub), hub.repository.load().keys
+    if context.json:
+        print_json({role: {"threshold": keys[role][1], "keys": rows[role]} for role in ROLES})
+        return int(Exit.OK)
+    for role in ROLES:
+        print(f"{role}: {keys[role][1]} of {len(rows[role])} must sign")
+        for one in rows[role]:
+            print(f"  {one['id'][:12]}  {one['file'] or 'not here: ' + one['name']}")
+    return int(Exit.OK)
+
+
+def _size(hub: Hub, role: str, keys: int | None, threshold: int | None) -> RoleKeys | None:
+    if keys is None and threshold is None:
+        return None
+    now, needed = hub.repository.load().keys[role]
+    return RoleKeys(len(now) if keys is None else keys, needed if threshold is None else threshold)
+
+
+def _given(hub: Hub, path: Path) -> Ed25519PrivateKey:
+    key = hub.ring.files.load(path)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise DataError(f"{path}: expected an Ed25519 key")
+    return key
+
+
+def _say_rotated(hub: Hub, context: HubContext, role: str, done: Rotated) -> None:
+    if context.json:
+        return print_json(
+            {"role": role, "added": done.added, "retired": done.retired, "root": done.root}
+        )
+    print(
+        f"{role}: {len(done.added)} new, {len(done.retired)} retired; root is version {done.root}"
+    )
+    for keyid in done.retired:
+        path = hub.ring.locate(role, keyid)
+        print(f"destroy the old key file: {path or file_name(role, keyid)}")
+    return None

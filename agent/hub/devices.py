@@ -1,0 +1,168 @@
+"""Which devices there are, and which lists each of them could ever read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agent.errors import UsageError
+from agent.hub.database import HubDatabase
+
+_COLUMNS: Final = (
+    "name, key_id, seal_key, sign_key, unlock, store_key, added_at, removed_at, released_at, "
+    "releases"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One camera, as it was provisioned once.
+
+    Attributes:
+        name: its id.
+        key_id: of `seal_key`; another one after every provisioning.
+        seal_key: X25519 public key, 32 bytes.
+        sign_key: Ed25519 public key, 32 bytes.
+        unlock: where the key of its store comes from.
+        store_key: that key sealed to the hub, where the hub unlocks the store.
+        added_at, removed_at, released_at: wall seconds; the last when its store was last unlocked.
+        releases: how often it was.
+    """
+
+    name: str
+    key_id: str
+    seal_key: bytes
+    sign_key: bytes
+    unlock: str
+    store_key: bytes | None
+    added_at: float
+    removed_at: float | None
+    released_at: float | None
+    releases: int
+
+
+class Devices:
+    """The register of devices in the hub's database."""
+
+    def __init__(self, database: HubDatabase) -> None:
+        self._database = database
+
+    def remove(self, name: str, *, now: float) -> tuple[str, ...]:
+        """Strike a device off; its sealed store key is overwritten.
+
+        Returns:
+            lists it could read: each must be published under new keys.
+
+        Raises:
+            UsageError: there is no such device.
+        """
+        device = self.get(name)
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE device SET removed_at = ?, store_key = NULL WHERE key_id = ?",
+                (now, device.key_id),
+            )
+            db.execute("DELETE FROM token WHERE device = ?", (name,))
+            rows = db.execute(
+                "SELECT list FROM reader WHERE key_id = ? ORDER BY list", (device.key_id,)
+            ).fetchall()
+            db.executemany(
+                "INSERT OR IGNORE INTO rekey VALUES (?, ?)", [(*row, now) for row in rows]
+            )
+        return tuple(row[0] for row in rows)
+
+    def every(self) -> list[Device]:
+        """Devices in the register, by name."""
+        return self._devices("WHERE removed_at IS NULL ORDER BY name", ())
+
+    def find(self, name: str) -> Device | None:
+        found = self._devices("WHERE removed_at IS NULL AND name = ?", (name,))
+        return found[0] if found else None
+
+    def get(self, name: str) -> Device:
+        """The device.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        found = self.find(name)
+        if found is None:
+            raise UsageError(f"no such device: {name} (see `bodycam-hub devices list`)")
+        return found
+
+    def recipients(self, list_id: str) -> list[Device]:
+        """Devices that may read a list, by name: envelopes are for these and no others."""
+        return self._devices(
+            "WHERE removed_at IS NULL AND (NOT EXISTS"
+            " (SELECT 1 FROM assigned WHERE assigned.key_id = device.key_id) OR EXISTS"
+            " (SELECT 1 FROM assigned WHERE assigned.key_id = device.key_id AND list = ?))"
+            " ORDER BY name",
+            (list_id,),
+        )
+
+    def granted(self, list_id: str, version: int, key_ids: Iterable[str]) -> None:
+        """Note who can read a version. To be called before that version is published: a kill in
+        between then costs a needless re-keying, never a missed one.
+        """
+        with self._database.transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO reader VALUES (?, ?, ?)",
+                [(list_id, one, version) for one in key_ids],
+            )
+
+    def rekey_needed(self, list_id: str) -> bool:
+        """Whether a device that could read the list was removed: no key of it may be kept."""
+        return bool(self._database.read("SELECT 1 FROM rekey WHERE list = ?", (list_id,)))
+
+    def rekeyed(self, list_id: str, key_ids: Iterable[str]) -> None:
+        """Note that a version under all new keys is published, sealed to these devices alone.
+
+        The mark stays when a device that could read the old keys was removed since.
+        """
+        kept = set(key_ids)
+        with self._database.transaction() as db:
+            rows = db.execute(
+                "SELECT reader.key_id, removed_at FROM reader LEFT JOIN device USING (key_id)"
+                " WHERE list = ?",
+                (list_id,),
+            ).fetchall()
+            gone = {identity for identity, removed_at in rows if removed_at is not None}
+            for identity, _ in rows:
+                if identity not in kept:
+                    db.execute(
+                        "DELETE FROM reader WHERE list = ? AND key_id = ?", (list_id, identity)
+                    )
+            if not gone & kept:
+                db.execute("DELETE FROM rekey WHERE list = ?", (list_id,))
+
+    def forget(self, list_id: str) -> None:
+        """A list is revoked as a whole: nobody reads it any more."""
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM reader WHERE list = ?", (list_id,))
+            db.execute("DELETE FROM rekey WHERE list = ?", (list_id,))
+
+    def waiting(self) -> dict[str, tuple[str, ...]]:
+        """Lists that need a publish, each with the reasons, in words."""
+        found: dict[str, tuple[str, ...]] = {}
+        for (list_id,) in self._database.read("SELECT DISTINCT list FROM reader ORDER BY list"):
+            rows = self._database.read("SELECT key_id FROM reader WHERE list = ?", (list_id,))
+            readers = {row[0] for row in rows}
+            new = [one.name for one in self.recipients(list_id) if one.key_id not in readers]
+            reasons = [f"{name} cannot read it yet" for name in new]
+            if self.rekey_needed(list_id):
+                reasons.append("a removed device can still read it")
+            if reasons:
+                found[list_id] = tuple(reasons)
+        return found
+
+    def lists_of(self, device: Device) -> tuple[str, ...]:
+        """Lists it may read; empty means every list."""
+        rows = self._database.read(
+            "SELECT list FROM assigned WHERE key_id = ? ORDER BY list", (device.key_id,)
+        )
+        return tuple(row[0] for row in rows)
+
+    def _devices(self, where: str, values: tuple[Any, ...]) -> list[Device]:
+        sql = f"SELECT {_COLUMNS} FROM device {where}"  # noqa: S608 -- constants of this module
+        return [Device(*row) for row in self._database.read(sql, values)]
