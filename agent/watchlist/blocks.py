@@ -47,6 +47,13 @@ def write(
         yield block.reshape(-1).view(np.uint8).data
 
 
+def end_of(blocks: Sequence[Block], at: int, align: int) -> int:
+    """Where the last of the blocks ends when the first begins at or after `at`."""
+    for block in blocks:
+        at += -at % align + block.count * block.dtype.itemsize
+    return at
+
+
 def read(
     data: bytes, blocks: Sequence[Block], at: int, end: int, *, align: int, what: str
 ) -> dict[str, Array]:

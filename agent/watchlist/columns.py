@@ -152,9 +152,15 @@ class Columns:
         """The entries where the (n,) mask is true; without a copy when that is all of them."""
         if keep.all():
             return self
-        rows = np.flatnonzero(keep)
-        templates = np.flatnonzero(keep[self.owner])
-        renumber = np.cumsum(keep) - 1
+        return self.pick(np.flatnonzero(keep))
+
+    def pick(self, rows: npt.NDArray[np.intp]) -> Columns:
+        """The entries in these rows, in this order, each with its templates; a copy."""
+        starts = np.searchsorted(self.owner, np.arange(len(self) + 1))
+        counts = np.diff(starts)[rows]
+        owner = np.repeat(np.arange(len(rows), dtype=np.int32), counts)
+        first = np.cumsum(counts) - counts
+        templates = np.arange(len(owner)) - first[owner] + starts[rows][owner]
         return Columns(
             self.entry[rows],
             self.subject[rows],
@@ -164,7 +170,7 @@ class Columns:
             self.priority[rows],
             self.not_before[rows],
             self.not_after[rows],
-            renumber[self.owner[templates]].astype(np.int32),
+            owner,
             self.kind[templates],
             self.source[templates],
             self.embedder.take(templates),
