@@ -79,10 +79,9 @@ def unreadable(digest: str, text: str) -> Judged:
     return Judged(digest, (Why(UNREADABLE, text),))
 
 
-def recipe(models: Models, limits: EnrolmentLimits) -> str:
+def recipe(detector: ModelIdentity, embedder: ModelIdentity, limits: EnrolmentLimits) -> str:
     """Names everything that a judgement depends on but the photograph, hexadecimal."""
-    said = f"{models.detector.identity} {models.embedder.identity} {limits}"
-    return hashlib.sha256(said.encode()).hexdigest()
+    return hashlib.sha256(f"{detector} {embedder} {limits}".encode()).hexdigest()
 
 
 def _why(reason: Reason) -> Why:

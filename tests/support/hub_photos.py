@@ -97,9 +97,14 @@ class PhotoWorld:
         models: Callable[[], Models] | None = None,
     ) -> Enrolment:
         opened = self.models()
-        maker = Maker(opened.embedder.identity.sha256, recipe(opened, LIMITS))
+        maker = a_maker(opened)
         studio = Studio(models or self.models, LIMITS, workers)
         return Enroller(studio, self.ledger, maker, NOW, silent).enrol(photos)
+
+
+def a_maker(models: Models, limits: EnrolmentLimits = LIMITS) -> Maker:
+    detector, embedder = models.detector.identity, models.embedder.identity
+    return Maker(embedder.sha256, recipe(detector, embedder, limits))
 
 
 def silent(_what: str, _done: int, _all: int) -> None:

@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 import pytest
 
-from agent.hub.photo_judge import recipe
 from agent.hub.photo_ledger import UNUSED_S, forget_unused
 from agent.hub.photographs import by_reason, rejection_rows
 from agent.watchlist.enrolment import EnrolmentLimits
@@ -14,6 +13,7 @@ from tests.support.hub_photos import (
     CountingDetector,
     PhotoWorld,
     PowerCut,
+    a_maker,
     fatal_models,
     portrait_models,
 )
@@ -113,8 +113,8 @@ def test_a_killed_run_goes_on_where_it_was(
 def test_other_limits_or_networks_judge_anew() -> None:
     models = portrait_models()
     names = {
-        recipe(models, EnrolmentLimits()),
-        recipe(models, EnrolmentLimits(min_width_px=64)),
+        a_maker(models).recipe,
+        a_maker(models, EnrolmentLimits(min_width_px=64)).recipe,
     }
     assert len(names) == 2
 

@@ -1,0 +1,165 @@
+"""The next version of a list, signed and put in place.
+
+In this order, so that a kill at any moment leaves the old version or the new one published and the
+hub in agreement with it: everything is made in memory; the hub writes down what it is about to
+publish; the devices that will be able to read it are noted; the repository writes the files and
+last the timestamp; the hub confirms, and destroys keys and photographs that are no longer needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import RefusedError
+from agent.hub.changes import check_policy, difference, over
+from agent.hub.devices import Devices
+from agent.hub.files import locked, private_folder
+from agent.hub.lists import Facts, ListRecord, Lists, ListState, Pending
+from agent.hub.present import Present, manifest_sha256, read_present
+from agent.hub.repository import Repository
+from agent.hub.version import Draft, Order, Progress, Version, make_version
+from agent.messages.bundle import shard_target
+from agent.policy import Policy
+from agent.values import Wall
+from agent.watchlist.arrival import ArrivalRules, check_arrival
+from agent.watchlist.columns import StoredList
+from agent.watchlist.sharding import Rewrite, plan
+
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Publishes versions of lists.
+
+    Attributes:
+        repository: where they are published.
+        devices: who may read them.
+        lists: the hub's own store.
+        policy: what may be on a list.
+        progress: told how far it is.
+    """
+
+    repository: Repository
+    devices: Devices
+    lists: Lists
+    policy: Policy
+    progress: Progress
+
+    @contextlib.contextmanager
+    def alone(self, folder: Path) -> Iterator[None]:
+        """No other command changes a list meanwhile.
+
+        Raises:
+            UnavailableError: one does, and does not end.
+        """
+        private_folder(folder)
+        with locked(folder):
+            yield
+
+    def present(self, record: ListRecord, now: float) -> Present:
+        """What is published now, once hub and public folder agree.
+
+        Raises:
+            MissingFileError, DataError: the public folder is not what it should be.
+        """
+        self.lists.settle(record.id, manifest_sha256(self.repository, record.id), now)
+        return read_present(self.repository, self.lists.state(record.id))
+
+    def still(self, record: ListRecord, present: Present, now: float) -> bool:
+        """Whether that is what is published now."""
+        self.lists.settle(record.id, manifest_sha256(self.repository, record.id), now)
+        return self.lists.version(record.id) == present.stored.version
+
+    def publish(self, record: ListRecord, present: Present, order: Order, now: float) -> Facts:
+        """Publish the next version.
+
+        Returns:
+            what may be told of it.
+
+        Raises:
+            RefusedError: the policy forbids an entry or the list; nothing has changed.
+            DataError: an entry breaks a rule; nothing has changed.
+            MissingFileError, DiskError: a key is not within reach, or a file cannot be written;
+                nothing has changed that a device could see.
+        """
+        draft = self._draft(record, present, order, now)
+        version = make_version(draft, self.progress)
+        self._check(version, draft)
+        self._write_down(version, draft)
+        self.repository.stage("lists", version.files)
+        self.repository.remove("lists", [shard_target(one) for one in draft.planned.dropped])
+        self.repository.publish(now)
+        self.lists.finish(record.id, version.facts.version, now)
+        if not draft.planned.kept:
+            self.devices.rekeyed(record.id, version.facts.devices)
+        return version.facts
+
+    def destroy(self, names: Collection[str]) -> None:
+        """Delete shards at once that no version names any more: revoked ones have no grace time.
+
+        Raises:
+            DiskError: a file cannot be deleted.
+        """
+        folder = self.repository.folder
+        for name in names:
+            folder.disk.remove(folder.path / "targets" / "lists" / f"{name}.{name}.shard")
+
+    def _draft(self, record: ListRecord, present: Present, order: Order, now: float) -> Draft:
+        self._check_end(order.not_after, now)
+        columns = order.columns.take(~over(order.columns, now))
+        check_policy(columns, self.policy, now)
+        everything = order.rewrite.everything or self.devices.rekey_needed(record.id)
+        rewrite = Rewrite(everything, order.rewrite.removed, order.rewrite.shards)
+        keys = self.repository.load().keys["lists"][0]
+        return Draft(
+            record.id,
+            now,
+            present,
+            order,
+            columns,
+            difference(present.stored.columns, columns),
+            plan(present.layout, columns, rewrite),
+            self.devices.recipients(record.id),
+            tuple(key.keyid for key in keys),
+        )
+
+    def _check_end(self, not_after: float, now: float) -> None:
+        longest = self.policy.max_list_age_s
+        if not now < not_after <= now + longest:
+            raise RefusedError(
+                f"the list must end in the future, and the policy {self.policy.name} allows "
+                f"{longest / _DAY_S:g} days at most: choose --valid-days or --not-after"
+            )
+
+    def _check(self, version: Version, draft: Draft) -> None:
+        """What a device will hold it to."""
+        policy, manifest = self.policy, version.manifest
+        stored = StoredList(manifest.list, manifest.version, manifest.space, draft.columns)
+        check_arrival(
+            stored,
+            manifest,
+            rules=ArrivalRules(
+                policy.bases, policy.purposes, policy.max_templates, policy.max_list_age_s
+            ),
+            space=manifest.space,
+            now=Wall(draft.now),
+            high_water=Wall(draft.now),
+        )
+
+    def _write_down(self, version: Version, draft: Draft) -> None:
+        changed = draft.changed
+        fresh = {*changed.added, *changed.replaced}
+        pending = Pending(
+            hashlib.sha256(version.sealed).hexdigest(),
+            ListState(version.manifest, version.since),
+            version.facts,
+            [one for one in draft.order.photos if one.entry in fresh],
+            [*changed.removed, *changed.replaced],
+        )
+        self.lists.begin(draft.list_id, pending)
+        self.devices.granted(draft.list_id, version.facts.version, version.facts.devices)
