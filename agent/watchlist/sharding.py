@@ -6,9 +6,10 @@ with its name and key: what was removed is named in the manifest by its row, wha
 into a new shard. Two things are put right as changes go by:
 
 - Removed rows are dead weight. Shards with more than a tenth of them are written again, the worst
-  first, but no more bytes of them than the change itself removed (or one shard); from half on, at
-  once. So n bytes removed cost n bytes more some time later, and never all of them on one day,
-  which a fixed limit alone would bring about: random removals reach it everywhere together.
+  first, but no more bytes of them than the change itself removed; from a quarter on one shard in
+  any case, from half on every one. So n bytes removed cost about n bytes more some time later, and
+  never all of them on one day, which a fixed limit alone would bring about: random removals reach
+  it everywhere together.
 - Small shards add up. When there are more than eight, they are made into full ones.
 """
 
@@ -31,6 +32,8 @@ Mask = npt.NDArray[np.bool_]
 
 WORTH_REWRITING: Final = 0.10
 """Share of removed rows from which on a shard is written again when the change allows it."""
+ONE_REWRITTEN: Final = 0.25
+"""Share of removed rows from which on the worst shard is written again with any change."""
 MUST_REWRITE: Final = 0.50
 """Share of removed rows from which on it is written again whatever that costs."""
 SMALL: Final = 2 / 3
@@ -222,7 +225,7 @@ def _worst(states: Sequence[_State], but: set[int]) -> set[int]:
     chosen: set[int] = set()
     for at in sorted(worth, key=lambda one: -states[one].dead):
         budget -= states[at].size(int(states[at].alive.sum()))
-        if chosen and budget < 0:
+        if budget < 0 and (chosen or states[at].dead <= ONE_REWRITTEN):
             break
         chosen.add(at)
     return chosen

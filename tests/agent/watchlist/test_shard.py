@@ -55,10 +55,10 @@ def test_a_round_trip_keeps_everything_but_the_last_digits_of_the_vectors(column
     assert np.abs(np.linalg.norm(back.vectors, axis=1) - 1).max() < 1e-6
 
 
-def test_what_was_decoded_encodes_to_the_same_bytes():
-    data = encode_shard(
-        columns_of([a_meta(n) for n in range(500)], [1] * 500, units(500, 128)), "s"
-    )
+@pytest.mark.parametrize("dim", [128, 512])
+def test_what_was_decoded_encodes_to_the_same_bytes(dim):
+    metas = [a_meta(number) for number in range(900)]
+    data = encode_shard(columns_of(metas, [1] * 900, units(900, dim)), "s")
     assert encode_shard(decode_shard(data)[1], "s") == data
 
 
