@@ -218,7 +218,7 @@ def test_one_shard_a_quarter_dead_is_written_again_and_no_more_than_that(publish
 
 
 def test_a_large_change_pays_for_more(published):
-    names, dropped = without(published, [0.49, 0.49, 0.49, 0.2])
+    names, dropped = without(published, [0.45, 0.45, 0.45])
     assert set(dropped) < set(names[:3])
     assert len(dropped) == 2
 
