@@ -121,7 +121,11 @@ class HttpFetcher(FetcherInterface):
         settings: see `HttpSettings`.
         clock: monotonic time is read.
         wait: sleeps so many seconds, or until somebody wants us to stop; says whether so.
-        progress: told of every piece that came, bytes.
+
+    Attributes:
+        received: bytes of files so far.
+        progress: called after every piece.
+        last_url: of the latest request.
 
     Raises:
         ConfigError: the address is none.
@@ -134,14 +138,13 @@ class HttpFetcher(FetcherInterface):
         *,
         clock: Clock,
         wait: Callable[[float], bool],
-        progress: Callable[[int], None] | None = None,
     ) -> None:
         self.received = 0
+        self.progress: Callable[[], None] | None = None
         self.last_url = ""
         self._settings = settings
         self._clock = clock
         self._wait = wait
-        self._progress = progress
         self._patience = Patience(settings.timeout_s, clock, lambda: wait(0))
         self._free_at = clock.monotonic()
         self._base = settings.url.rstrip("/") + "/"
@@ -227,8 +230,8 @@ class HttpFetcher(FetcherInterface):
         chunk = _CHUNK if not rate else max(1024, min(_CHUNK, int(rate * _BURST_S)))
         while piece := response.read1(min(chunk, left + 1)):
             self.received += len(piece)
-            if self._progress is not None:
-                self._progress(len(piece))
+            if self.progress is not None:
+                self.progress()
             left -= len(piece)
             if left < 0:
                 raise _too_long()

@@ -126,10 +126,11 @@ class Repository:
         tuf offers no public way to ask which targets there are, so the file that it has verified
         and kept is read; each target is then asked for by name.
         """
-        try:
-            role = cast("Metadata[Targets]", Metadata.from_file(str(self._metadata / "lists.json")))
-        except (OSError, RepositoryError):  # the agency delegates no lists yet
+        file = self._metadata / f"{ROLE}.json"
+        if not file.exists():  # the agency delegates no lists yet
             return ()
+        with self._judged(file.name):
+            role = cast("Metadata[Targets]", Metadata.from_file(str(file)))
         names = (_TARGET.fullmatch(path) for path in role.signed.targets)
         ids = (one[1].removesuffix(".envelopes") for one in names if one and one[2] == ".envelopes")
         return tuple(sorted(one for one in ids if self.find(f"lists/{one}.envelopes")))

@@ -37,6 +37,8 @@ class Fault(Enum):
     """Truly the agency's, but it breaks a rule for lists."""
     QUOTA = "quota"
     """It does not fit on the disk."""
+    DEVICE = "device"
+    """Nothing to do with the server: the disk, a file that the configuration names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,18 @@ class Refused:
 
     fault: Fault
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """One look.
+
+    Attributes:
+        received: bytes of files that came over the network, whatever became of them.
+    """
+
+    result: SyncResult
+    received: int = 0
 
 
 SyncResult: TypeAlias = NoChange | Installed | Withdrawn | Unreachable | Refused
