@@ -34,6 +34,8 @@ from agent.values import Wall
 from agent.watchlist.arrival import ArrivalRules
 from agent.watchlist.columns import StoredList
 
+__all__ = ["DEFAULT_QUOTA", "Change", "Installed", "NewShards", "SealedListStore"]
+
 DEFAULT_QUOTA: Final = 1 << 30
 
 

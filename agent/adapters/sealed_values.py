@@ -21,6 +21,7 @@ class Installed:
         space: family of embedders.
         entries, templates: that lie here; fewer than the manifest says once some expired.
         shards: sources of what it is made of, in the manifest's order.
+        bytes: of its files.
         ends: earliest not_after of an entry, wall seconds; None when there is none.
         whole: every file is there; False: sync again, the same version too.
     """
@@ -32,6 +33,7 @@ class Installed:
     entries: int
     templates: int
     shards: tuple[str, ...]
+    bytes: int
     ends: Wall | None
     whole: bool
 
@@ -67,6 +69,7 @@ def describe(listed: Listed, held: Sequence[Held], *, whole: bool) -> Installed:
         entries=sum(one.entries for one in held),
         templates=sum(one.templates for one in held),
         shards=listed.shards,
+        bytes=sum(one.size for one in held),
         ends=Wall(min(ends)) if ends else None,
         whole=whole,
     )
