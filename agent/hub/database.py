@@ -104,6 +104,11 @@ class HubDatabase:
                 raise
             self._db.execute("COMMIT")
 
+    def empty_log(self) -> None:
+        """After a deletion: no older copy of a page stays in the write-ahead log."""
+        with self._storage():
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")

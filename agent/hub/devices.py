@@ -70,6 +70,7 @@ class Devices:
             db.executemany(
                 "INSERT OR IGNORE INTO rekey VALUES (?, ?)", [(*row, now) for row in rows]
             )
+        self._database.empty_log()
         return tuple(row[0] for row in rows)
 
     def every(self) -> list[Device]:

@@ -33,6 +33,7 @@ _MAX_BYTES: Final = 16 << 10
 _HEAD: Final = re.compile(
     rb"^bodycam-hub key: scrypt n=(\d{1,8}) r=(\d{1,2}) p=(\d{1,2}) salt=([0-9a-f]{32})\n"
 )
+_BEGIN: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _MAX_COST: Final = 1 << 30
 """Bytes of memory that a key file may ask for."""
 
@@ -81,7 +82,7 @@ class KeyFiles:
             DataError: it is no such file, or not encrypted.
         """
         data = read_secret(path, _MAX_BYTES)
-        if b"ENCRYPTED PRIVATE KEY" not in data:
+        if _BEGIN not in data:
             raise DataError(f"{path}: not an encrypted private key in PEM form (PKCS #8)")
         salt, cost = _head(path, data)
         for passphrase in self.passphrases.attempts(str(path)):
@@ -106,7 +107,7 @@ def _head(path: Path, data: bytes) -> tuple[bytes, ScryptCost]:
 def _open(path: Path, data: bytes, password: bytes) -> PrivateKey | None:
     """None when the password is wrong."""
     try:
-        key = load_pem_private_key(data[data.index(b"-----BEGIN") :], password)
+        key = load_pem_private_key(data[data.index(_BEGIN) :], password)
     except ValueError as error:
         if "decrypt" in str(error).lower() or "password" in str(error).lower():
             return None

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.errors import DataError, MissingFileError, RefusedError, UsageError
+from agent.hub.passphrases import Passphrases
+from tests.support.hubs import secret
+
+
+def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    path = secret(tmp_path / "words", "long enough")
+    path.chmod(0o644)
+    with pytest.raises(RefusedError, match=f"chmod 600 {path}"):
+        Passphrases([path], ask=None)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines\n", b"\xff\xfe\n"])
+def test_a_file_that_holds_no_passphrase(tmp_path: Path, content: bytes) -> None:
+    path = secret(tmp_path / "words", "")
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="passphrase"):
+        Passphrases([path], ask=None)
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="words: no such file"):
+        Passphrases([tmp_path / "words"], ask=None)
+
+
+def test_spaces_belong_to_the_passphrase(tmp_path: Path) -> None:
+    words = Passphrases([secret(tmp_path / "words", " with spaces ")], ask=None)
+    assert words.choose(offline=False) == " with spaces "
+
+
+def test_new_offline_keys_have_their_own(tmp_path: Path) -> None:
+    hub, safe = secret(tmp_path / "hub", "of the hub"), secret(tmp_path / "safe", "of the safe")
+    words = Passphrases([hub], offline_file=safe, ask=None)
+    assert words.choose(offline=True) == "of the safe"
+    assert words.choose(offline=False) == "of the hub"
+
+
+def test_a_person_is_asked_twice_for_each_kind_and_then_no_more() -> None:
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return "long enough"
+
+    words = Passphrases(ask=ask)
+    for offline in (True, True, False, False):
+        words.choose(offline=offline)
+    assert asked == [
+        "Passphrase for new offline keys: ",
+        "Once more: ",
+        "Passphrase for new keys of the hub: ",
+        "Once more: ",
+    ]
+
+
+def test_a_person_who_types_two_different_ones() -> None:
+    answers = iter(["long enough", "long enuogh"])
+    with pytest.raises(UsageError, match="differ"):
+        Passphrases(ask=lambda _: next(answers)).choose(offline=True)
+
+
+def test_a_short_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="at least 8"):
+        Passphrases([secret(tmp_path / "words", "1234567")], ask=None).choose(offline=True)
+
+
+def test_without_a_terminal_there_is_nobody_to_ask() -> None:
+    with pytest.raises(UsageError, match="--passphrase-file"):
+        Passphrases(ask=None).choose(offline=True)
+    with pytest.raises(RefusedError, match="--passphrase-file"):
+        next(Passphrases(ask=None).attempts("key.pem"))
