@@ -18,7 +18,7 @@ import base64
 import hashlib
 import os
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
@@ -42,6 +42,7 @@ ROOT: Final = "root.json"
 PRIVATE: Final = "private"
 STORE_KEY: Final = "store.key"
 STORE_LOCKED: Final = "store.locked"
+_LOCKED_BYTES: Final = KEY_BYTES + OVERHEAD
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -81,11 +82,11 @@ class LockedKey(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: Literal["bodycam.locked-key.v1"] = "bodycam.locked-key.v1"
-    salt: Base64Bytes = Field(min_length=SALT_BYTES, max_length=SALT_BYTES)
+    salt: Annotated[Base64Bytes, Field(min_length=SALT_BYTES, max_length=SALT_BYTES)]
     n: int = Field(ge=2, le=1 << 20)
     r: int = Field(ge=1, le=32)
     p: int = Field(ge=1, le=16)
-    key: Base64Bytes = Field(min_length=KEY_BYTES + OVERHEAD, max_length=KEY_BYTES + OVERHEAD)
+    key: Annotated[Base64Bytes, Field(min_length=_LOCKED_BYTES, max_length=_LOCKED_BYTES)]
 
 
 def present(directory: Path) -> bool:
