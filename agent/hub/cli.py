@@ -19,7 +19,11 @@ COMMANDS = {
     "keys": ("agent.hub.commands.keys", "list keys, give a role new ones"),
     "rotate": ("agent.hub.commands.rotate", "the same as `keys rotate`"),
     "refresh": ("agent.hub.commands.refresh", "sign again before signatures expire"),
+    "mirror": ("agent.hub.commands.mirror", "copy the public folder to where it is served"),
     "devices": ("agent.hub.commands.devices", "bring cameras in, strike them off, unlock stores"),
+    "publish": ("agent.hub.commands.publish", "the next version of a list"),
+    "revoke": ("agent.hub.commands.revoke", "take entries, or a whole list, back at once"),
+    "report": ("agent.hub.commands.report", "what a list is made of, for an auditor"),
     "status": ("agent.hub.commands.status", "roles, expiry, devices and lists at a glance"),
 }
 _TAKES_VALUE = ("--state-dir", "--passphrase-file", "--offline-dir")

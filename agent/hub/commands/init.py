@@ -85,5 +85,5 @@ def _answer(hub: Hub, context: HubContext) -> None:
     print(f"hub of {hub.agency} in {context.state_dir}")
     print(f"fingerprint of the trust root, for every device:\n  {first}\n  {second}")
     print(f"offline keys (root, targets, policy): {hub.ring.offline[0]}")
-    print(f"to be served by any web server: {context.public}")
+    print(f"to be served by any web server, see `bodycam-hub mirror`: {context.public}")
     return None

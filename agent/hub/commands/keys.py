@@ -24,6 +24,8 @@ _EXAMPLES = """examples:
   bodycam-hub keys rotate root --only 3fa2 --offline-dir /media/usb1 --offline-dir /media/usb2
   bodycam-hub keys rotate lists --lost
   bodycam-hub keys rotate commands --key made-elsewhere.pem
+
+Copy the public folder to its server right after a rotation, before the next publication.
 """
 
 

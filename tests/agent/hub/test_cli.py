@@ -15,7 +15,7 @@ from agent.hub.cli import COMMANDS, main
 from agent.hub.hub import open_hub
 from tests.support.hubs import DAY_S, OFFLINE_WORDS, WORDS, HubWorld
 
-MINE = ("init", "keys", "rotate", "refresh", "devices", "status")
+MINE = ("init", "keys", "rotate", "refresh", "mirror", "devices", "status")
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
