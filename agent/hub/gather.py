@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,16 @@ from agent.adapters.vector_file import columns_of, read_vectors
 from agent.app.context import Models
 from agent.app.models import manifest, open_models
 from agent.config import parse
-from agent.errors import UsageError
-from agent.hub.changes import unit
+from agent.errors import RefusedError, UsageError
+from agent.hub.changes import check_policy, over, unit
 from agent.hub.lists import PhotoRow
 from agent.hub.photo_judge import OpenModels, recipe
 from agent.hub.photo_ledger import Ledger
-from agent.hub.photo_sources import read_photographs
+from agent.hub.photo_sources import Photograph, read_photographs
 from agent.hub.photo_workers import Studio
-from agent.hub.photographs import Enroller, Enrolment, Maker, Progress
+from agent.hub.photographs import Enroller, Enrolment, Maker
+from agent.hub.progress import Progress
+from agent.policy import Policy
 from agent.ports import ModelIdentity
 from agent.stages.threshold import Curve
 from agent.watchlist.columns import Columns
@@ -65,12 +67,30 @@ class Gathered:
         space: family of embedders that made the vectors.
         enrolment: of photographs; None for vectors.
         photos: behind the entries.
+        over: how many entries were left out because their time is over.
     """
 
     columns: Columns | None
     space: str
     enrolment: Enrolment | None = None
     photos: tuple[PhotoRow, ...] = ()
+    over: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What entries are held to before any work is done.
+
+    Attributes:
+        policy: allowed codes.
+        now: wall seconds.
+        may_be_over: an entry whose time is over is left out; else it is refused. A list that is
+            exported from elsewhere every day may still name it, a change by hand should not.
+    """
+
+    policy: Policy
+    now: float
+    may_be_over: bool
 
 
 def shipped_networks(folder: str, state_dir: Path, precision: str) -> Networks:
@@ -105,26 +125,28 @@ def from_photographs(
     networks: Networks,
     ledger: Ledger,
     *,
+    rules: Rules,
     workers: int,
-    now: float,
     progress: Progress,
 ) -> Gathered:
     """Entries of a CSV or a folder of photographs.
 
     Raises:
         MissingFileError, DataError: of the source, or the networks are not built.
+        RefusedError: an entry that the policy or the time forbids.
     """
-    photos = read_photographs(source, defaults)
+    photos, ended = _allowed(read_photographs(source, defaults), rules)
     limits = EnrolmentLimits()
-    maker = Maker(networks.embedder.sha256, recipe(networks.detector, networks.embedder, limits))
+    named = recipe(networks.detector, networks.embedder, limits)
+    maker = Maker(networks.embedder.sha256, named)
     studio = Studio(networks.opened, limits, workers)
-    done = Enroller(studio, ledger, maker, now, progress).enrol(photos)
+    done = Enroller(studio, ledger, maker, rules.now, progress).enrol(photos)
     rows = tuple(
         PhotoRow(one.entry, one.sha256, done.recipe, os.path.abspath(one.image))  # noqa: PTH100
         for one in done.accepted
     )
     columns = None if done.columns is None else unit(done.columns)
-    return Gathered(columns, networks.embedder.space, done, rows)
+    return Gathered(columns, networks.embedder.space, done, rows, ended)
 
 
 def from_vectors(
@@ -133,11 +155,37 @@ def from_vectors(
     *,
     space: str,
     embedder: str,
+    rules: Rules,
     progress: Callable[[int, int], None],
 ) -> Gathered:
     """Entries of templates made already.
 
     Raises:
         MissingFileError, DataError: of the files.
+        RefusedError: an entry that the policy or the time forbids.
     """
-    return Gathered(unit(columns_of(read_vectors(file, metadata), embedder, progress)), space)
+    columns = columns_of(read_vectors(file, metadata), embedder, progress)
+    ended = over(columns, rules.now)
+    if rules.may_be_over:
+        columns = columns.take(~ended)
+    check_policy(columns, rules.policy, rules.now)
+    return Gathered(unit(columns), space, over=int(ended.sum()))
+
+
+def _allowed(photos: Sequence[Photograph], rules: Rules) -> tuple[list[Photograph], int]:
+    """Those whose time is not over, and how many entries were left out."""
+    checked: set[str] = set()
+    ended: set[str] = set()
+    for meta in (photo.meta for photo in photos):
+        if meta.entry in checked:
+            continue
+        checked.add(meta.entry)
+        try:
+            rules.policy.check_entry(basis=meta.basis, purpose=meta.purpose)
+        except RefusedError as error:
+            raise RefusedError(f"entry {meta.entry!r}: {error}") from None
+        if meta.not_after <= rules.now:
+            ended.add(meta.entry)
+    if ended and not rules.may_be_over:
+        raise RefusedError(f"entry {min(ended)!r}: its time (not_after) is over already")
+    return [photo for photo in photos if photo.meta.entry not in ended], len(ended)

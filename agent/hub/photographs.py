@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +18,7 @@ from agent.hub.photo_judge import Judged, Why, unreadable
 from agent.hub.photo_ledger import Ledger
 from agent.hub.photo_sources import Photograph
 from agent.hub.photo_workers import Studio
+from agent.hub.progress import Progress
 from agent.pipeline.enrol import PhotoResult, refuse_strangers
 from agent.values import Embedding
 from agent.watchlist.columns import MAX_PER_ENTRY, Columns, from_entries
@@ -26,9 +27,6 @@ from agent.watchlist.entries import EntryMeta, Kind, Provenance
 TOO_MANY: Final = "too_many"
 _KEPT_EVERY: Final = 32
 """Judgements between two commits: so many photographs a killed run has to judge again."""
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, and (done, all)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,15 +26,27 @@ class Present:
         stored: its entries; the empty list of version 0 before the first.
         layout: which shard holds which.
         since: when each row of the layout came onto the list, wall seconds.
+        not_after: end of the list, wall seconds.
     """
 
     stored: StoredList
     layout: tuple[Placed, ...]
     since: Since
+    not_after: float
 
     @staticmethod
     def none() -> Present:
-        return Present(StoredList.empty(), (), np.zeros(0))
+        return Present(StoredList.empty(), (), np.zeros(0), 0.0)
+
+    def since_of_entries(self) -> Since:
+        """(n,) when each entry came onto the list, in the order of `stored`."""
+        gone = [np.zeros(0, np.bool_)]
+        for placed in self.layout:
+            mask = np.zeros(len(placed.entry), np.bool_)
+            mask[list(placed.ref.removed)] = True
+            gone.append(mask)
+        since: Since = self.since[~np.concatenate(gone)]
+        return since
 
 
 def manifest_sha256(repository: Repository, list_id: str) -> str | None:
@@ -63,7 +75,7 @@ def read_present(repository: Repository, state: ListState | None) -> Present:
     stored = join(manifest, parts())
     if len(state.since) != sum(ref.entries for ref in manifest.shards):
         raise DataError(f"list {manifest.list}: the hub's state of it is damaged; restore a copy")
-    return Present(stored, tuple(layout), state.since)
+    return Present(stored, tuple(layout), state.since, manifest.not_after)
 
 
 def _shards(

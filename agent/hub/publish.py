@@ -20,8 +20,9 @@ from agent.hub.devices import Devices
 from agent.hub.files import locked, private_folder
 from agent.hub.lists import Facts, ListRecord, Lists, ListState, Pending
 from agent.hub.present import Present, manifest_sha256, read_present
+from agent.hub.progress import Progress
 from agent.hub.repository import Repository
-from agent.hub.version import Draft, Order, Progress, Version, make_version
+from agent.hub.version import Draft, Order, Version, make_version
 from agent.messages.bundle import shard_target
 from agent.policy import Policy
 from agent.values import Wall
@@ -97,17 +98,9 @@ class Publisher:
         self.lists.finish(record.id, version.facts.version, now)
         if not draft.planned.kept:
             self.devices.rekeyed(record.id, version.facts.devices)
+        if order.destroy:
+            self._destroy(draft.planned.dropped)
         return version.facts
-
-    def destroy(self, names: Collection[str]) -> None:
-        """Delete shards at once that no version names any more: revoked ones have no grace time.
-
-        Raises:
-            DiskError: a file cannot be deleted.
-        """
-        folder = self.repository.folder
-        for name in names:
-            folder.disk.remove(folder.path / "targets" / "lists" / f"{name}.{name}.shard")
 
     def _draft(self, record: ListRecord, present: Present, order: Order, now: float) -> Draft:
         self._check_end(order.not_after, now)
@@ -163,3 +156,8 @@ class Publisher:
         )
         self.lists.begin(draft.list_id, pending)
         self.devices.granted(draft.list_id, version.facts.version, version.facts.devices)
+
+    def _destroy(self, names: Collection[str]) -> None:
+        folder = self.repository.folder
+        for name in names:
+            folder.disk.remove(folder.path / "targets" / "lists" / f"{name}.{name}.shard")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from agent.hub.changes import Difference, embedders, over
 from agent.hub.devices import Device
 from agent.hub.lists import Facts, PhotoRow, Since
 from agent.hub.present import Present
+from agent.hub.progress import Progress
 from agent.messages.bundle import (
     SHARD_ABOUT,
     Envelope,
@@ -30,9 +31,6 @@ from agent.watchlist.columns import Columns
 from agent.watchlist.shard import encode_shard
 from agent.watchlist.sharding import Plan, Rewrite
 
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, and (done, all)."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Order:
@@ -44,6 +42,8 @@ class Order:
         not_after: end of the list, wall seconds.
         rewrite: shards that may not stay as they are.
         command: for the report.
+        destroy: delete shards from the public folder at once that this version replaces; else they
+            stay for a grace time, for devices in the middle of a download.
         photos: behind entries, where they were made of photographs.
         rejected: photographs by reason.
         duplicates: near-duplicates found; None when not looked for.
@@ -54,6 +54,7 @@ class Order:
     not_after: float
     rewrite: Rewrite = field(default_factory=Rewrite)
     command: str = "publish"
+    destroy: bool = False
     photos: tuple[PhotoRow, ...] = ()
     rejected: dict[str, int] = field(default_factory=dict)
     duplicates: int | None = None

@@ -15,6 +15,7 @@ from agent.hub.photo_ledger import Ledger
 from agent.hub.photo_sources import Photograph
 from agent.hub.photo_workers import Studio
 from agent.hub.photographs import Enroller, Enrolment, Maker
+from agent.hub.progress import silent
 from agent.hub.vault import Vault
 from agent.ports import ModelIdentity
 from agent.values import BgrImage, FaceDetections
@@ -105,7 +106,3 @@ class PhotoWorld:
 def a_maker(models: Models, limits: EnrolmentLimits = LIMITS) -> Maker:
     detector, embedder = models.detector.identity, models.embedder.identity
     return Maker(embedder.sha256, recipe(detector, embedder, limits))
-
-
-def silent(_what: str, _done: int, _all: int) -> None:
-    """Progress that nobody watches."""
