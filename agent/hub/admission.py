@@ -134,6 +134,33 @@ class Admission:
             )
         return sealed
 
+    def change_release_key(self, old: X25519PrivateKey, new_public: bytes) -> int:
+        """Seal what is sealed to the release key to another one; tokens not used are void.
+
+        Args:
+            old: the release key so far.
+            new_public: of the next one, whose file is on disk.
+
+        Returns:
+            how many store keys were sealed anew.
+
+        Raises:
+            DataError: one of them is damaged; nothing has changed.
+        """
+        with self._database.transaction() as db:
+            rows = db.execute(
+                "SELECT key_id, name, store_key FROM device WHERE store_key IS NOT NULL"
+            ).fetchall()
+            for identity, name, sealed in rows:
+                info = store_key_info(self._agency, name)
+                anew = seal(new_public, unseal(old, sealed, info), info)
+                db.execute("UPDATE device SET store_key = ? WHERE key_id = ?", (anew, identity))
+            db.execute("DELETE FROM token WHERE used_at IS NULL")
+            db.execute("UPDATE setting SET value = ? WHERE key = 'release'", (new_public.hex(),))
+        self._database.empty_log()
+        self._release_public = new_public
+        return len(rows)
+
     def _check_token(
         self, request: ProvisioningRequest, release_key: X25519PrivateKey, now: float
     ) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from agent.adapters.sealing import key_id
 from agent.cli.common import print_json
-from agent.errors import DataError, Exit
+from agent.errors import DataError, Exit, UsageError
 from agent.hub.context import HubContext
 from agent.hub.hub import Hub, open_hub
-from agent.hub.keyring import file_name
+from agent.hub.keyring import RELEASE, file_name
 from agent.hub.passphrases import Passphrases
 from agent.hub.roles import ROLES, RoleKeys, known_role
 from agent.hub.rotation import Change, Rotated, rotate
@@ -39,7 +40,7 @@ def register(subparsers: Any) -> None:
 def add_rotation(parser: argparse.ArgumentParser) -> None:
     """The arguments of a rotation."""
     add = parser.add_argument
-    add("role", metavar="ROLE", help=", ".join(ROLES))
+    add("role", metavar="ROLE", help=f"{', '.join(ROLES)}; or {RELEASE}, which opens stores")
     add("--only", metavar="ID", action="append", default=[], help="replace this key alone")
     add("--keys", type=int, metavar="N", help="how many keys it has afterwards (default: as now)")
     add("--threshold", type=int, metavar="N", help="how many must sign (default: as now)")
@@ -65,6 +66,8 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
 
 
 def run_rotation(args: argparse.Namespace, context: HubContext) -> int:
+    if args.role == RELEASE:
+        return _rotate_release(args, context)
     role = known_role(args.role)
     passphrases = Passphrases(
         context.passphrase_files, offline_file=args.offline_passphrase_file, ask=context.ask
@@ -78,6 +81,23 @@ def run_rotation(args: argparse.Namespace, context: HubContext) -> int:
             args.lost,
         )
         _say_rotated(hub, context, role, rotate(hub.repository, change, context.clock.wall()))
+    return int(Exit.OK)
+
+
+def _rotate_release(args: argparse.Namespace, context: HubContext) -> int:
+    if args.only or args.key or args.lost or args.keys or args.threshold:
+        raise UsageError("keys rotate release: takes no other option; there is one such key")
+    now = context.clock.wall()
+    with closing(open_hub(context)) as hub, hub.repository.lock():
+        old = hub.ring.release_key(hub.release_public)
+        public = hub.ring.create_release(when=now)
+        count = hub.admission.change_release_key(old, public)
+        retired = file_name(RELEASE, key_id(hub.release_public))
+    if context.json:
+        print_json({"role": RELEASE, "added": [key_id(public)], "store_keys": count})
+        return int(Exit.OK)
+    print(f"release: 1 new, 1 retired; {count} store keys sealed anew; open tokens are void")
+    print(f"destroy the old key file: {context.keys_dir / retired}")
     return int(Exit.OK)
 
 
