@@ -51,10 +51,15 @@ _LONGEST: Final = {
 }
 _TARGET = re.compile(r"lists/([A-Za-z0-9_.:-]{1,80}(\.manifest|\.envelopes|\.shard))")
 _PREFIX = re.compile(r"^([0-9]+|[0-9a-f]{64,128})\.")
+_HASH = re.compile(r"([0-9a-f]{12})[0-9a-f]{52}")
 _MEANING: Final = (
     (ExpiredMetadataError, Fault.FROZEN, "has expired and nothing newer is offered"),
     (UnsignedMetadataError, Fault.SIGNATURE, "is not signed by the agency's keys"),
-    (BadVersionNumberError, Fault.ROLLBACK, "is older than what was verified before"),
+    (
+        BadVersionNumberError,
+        Fault.ROLLBACK,
+        "is older than what was verified before, or skips a version",
+    ),
     (DownloadLengthMismatchError, Fault.ENDLESS, "is longer than it may be"),
     (RepositoryError, Fault.TAMPERED, "is not what the agency made"),
 )
@@ -68,6 +73,11 @@ class LookError(BodycamError):
         self.result = result
         self.exit_code = Exit.UNAVAILABLE if isinstance(result, Unreachable) else Exit.DATA
         super().__init__(result.reason)
+
+
+def short(name: str) -> str:
+    """A name for people: twelve digits of a hash are enough."""
+    return _HASH.sub(r"\1", name)
 
 
 def refused(fault: Fault, reason: str) -> LookError:
@@ -147,9 +157,9 @@ class Repository:
         with self._judged():
             target = self._updater.get_targetinfo(path)
         if target is not None and target.length > _LONGEST[match[2]]:
-            raise refused(Fault.ENDLESS, f"{match[1]} is longer than any such file may be")
+            raise refused(Fault.ENDLESS, f"{short(match[1])} is longer than any such file may be")
         if target is not None and "sha256" not in target.hashes:
-            raise refused(Fault.CONTENT, f"{match[1]} was signed without its sha256")
+            raise refused(Fault.CONTENT, f"{short(match[1])} was signed without its sha256")
         return target
 
     def require(self, path: str) -> TargetFile:
@@ -160,7 +170,7 @@ class Repository:
         """
         target = self.find(path)
         if target is None:
-            raise refused(Fault.MIXED, f"{Path(path).name} is named but not signed for")
+            raise refused(Fault.MIXED, f"{short(Path(path).name)} is named but not signed for")
         return target
 
     def kept(self, target: TargetFile) -> Path | None:
@@ -206,13 +216,13 @@ class Repository:
 
 def _judge(error: Exception, name: str, *, target: bool) -> Unreachable | Refused:
     if isinstance(error, DownloadHTTPError) and error.status_code in _GONE:
-        return Refused(Fault.MISSING, f"{name} is not on the server")
+        return Refused(Fault.MISSING, f"{short(name)} is not on the server")
     if isinstance(error, LengthOrHashMismatchError):
         fault = Fault.TAMPERED if target else Fault.MIXED
-        return Refused(fault, f"{name} is not the file that was signed for")
+        return Refused(fault, f"{short(name)} is not the file that was signed for")
     for kind, fault, meaning in _MEANING:
         if isinstance(error, kind):
-            return Refused(fault, f"{name} {meaning}")
+            return Refused(fault, f"{short(name)} {meaning}")
     return Unreachable(str(error))
 
 

@@ -22,7 +22,7 @@ from agent.adapters.sealed_store import SealedListStore
 from agent.adapters.sealed_values import Change
 from agent.adapters.sealing import decrypt
 from agent.adapters.state_dir import write_whole
-from agent.adapters.tuf_client import LookError, Repository, clean, refused
+from agent.adapters.tuf_client import LookError, Repository, clean, refused, short
 from agent.errors import BodycamError, DataError, RefusedError, UnavailableError
 from agent.messages import iso_utc
 from agent.messages.bundle import (
@@ -49,7 +49,8 @@ from agent.watchlist.arrival import check_time
 from agent.watchlist.bundle import open_bundle, parse_envelopes
 
 REMOVED: Final = "this device was removed from the list"
-_NUMBERS = re.compile(r"[0-9]+")
+_NAMES = re.compile(r"[0-9a-f]{12,}|[0-9]+")
+"""Shards, versions and times: with these a server could make any number of different records."""
 
 Progress = Callable[[int, int], None]
 """Told (bytes so far, bytes in all) of the shards of this look."""
@@ -152,7 +153,7 @@ class ListSync:
             self._told.clear()
         elif isinstance(result, Refused):
             reason = f"{result.fault.value}: {result.reason}"
-            same = _NUMBERS.sub("#", reason)  # versions and times are the server's to vary
+            same = _NAMES.sub("#", reason)
             if same not in self._told:
                 self._parts.ledger.append("refusal", what="sync", reason=reason)
                 self._told.add(same)
@@ -310,7 +311,7 @@ class _Look:
     def _shard(self, repository: Repository, ref: ShardRef) -> TargetFile:
         target = repository.require(shard_target(ref.name))
         if (target.length, target.hashes["sha256"]) != (ref.length, ref.name):
-            raise refused(Fault.MIXED, f"{ref.name}.shard: signed for as another file")
+            raise refused(Fault.MIXED, f"{short(ref.name)}.shard: signed for as another file")
         return target
 
     def _require_room(self, coming: int) -> None:

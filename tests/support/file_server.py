@@ -73,6 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: FileServer
     timeout = 5
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         path = unquote(self.path.lstrip("/"))

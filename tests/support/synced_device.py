@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.adapters.audit_log import AuditLog
+from agent.adapters.clock import SystemClock
 from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.http_fetch import HttpSettings
 from agent.adapters.sealed_store import SealedListStore
@@ -23,6 +24,14 @@ from tests.support.clocks import FakeClock
 from tests.support.lists import SPACE
 
 RULES = ArrivalRules(("consent",), ("test",), 1000, math.inf)
+
+
+class _RealSeconds:
+    """Wall time stands still until told otherwise; sockets take as long as they take."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.wall = clock.wall
+        self.monotonic = SystemClock().monotonic
 
 
 class SyncedDevice:
@@ -52,7 +61,7 @@ class SyncedDevice:
             keys=self.keys,
             store=self.store,
             ledger=self.ledger,
-            clock=clock,
+            clock=_RealSeconds(clock),
         )
         self.sync = ListSync(self.parts)
 
