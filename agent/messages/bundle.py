@@ -49,7 +49,7 @@ class ShardRef(_Strict):
 
     name: Sha256
     length: int = Field(ge=1, le=MAX_SHARD)
-    key: Key
+    key: Key = Field(repr=False)
     entries: int = Field(ge=1, le=1_000_000)
     removed: Annotated[tuple[Row, ...], Field(max_length=1_000_000)] = ()
 

@@ -42,7 +42,7 @@ class ProvisioningFile(_Strict):
     url: Url
     root: Base64Bytes = Field(max_length=512 << 10)
     release_key: Key
-    token: Key
+    token: Key = Field(repr=False)
     token_not_after: Wall
     unlock: Unlock
 

@@ -32,6 +32,7 @@ from agent.watchlist.columns import Columns, StoredList, concat, no_entries
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _PROBLEMS = 3
+_KEY_BYTES = 32
 
 
 def a_shard(name: str, length: int, key: bytes, entries: int, removed: Iterable[int]) -> ShardRef:
@@ -166,6 +167,8 @@ def open_bundle(
     check_manifest_hash(envelopes, encrypted)
     mine = my_envelope(envelopes, key_id)
     key = unseal(mine.sealed, envelope_info(list_id, envelopes.version, key_id))
+    if len(key) != _KEY_BYTES:
+        raise DataError(f"list {list_id}: its envelope holds no key")
     plain = decrypt(key, encrypted, manifest_about(list_id, envelopes.version))
     manifest = parse_manifest(plain)
     check_agreement(envelopes, manifest, list_id)

@@ -130,6 +130,24 @@ def test_a_manifest_that_says_another_version_inside_is_refused(world):
         opened(json.dumps(file).encode(), encrypted)
 
 
+@pytest.mark.parametrize("length", [0, 16, 31, 33])
+def test_an_envelope_that_holds_no_key_is_refused(world, length):
+    """Found by fuzzing: the cipher would raise what nobody catches."""
+    publisher, columns = world
+    encrypted = sealing.encrypt(bytes(32), manifest_bytes(publisher.manifest(columns)), b"")
+    mine = sealing.key_id(public(KEY))
+    info = f"bodycam.envelopes.v1/{LIST}/2/{mine}".encode()
+    sealed = sealing.seal(public(KEY), bytes(length), info)
+    file = {
+        "list": LIST,
+        "version": 2,
+        "manifest": hashlib.sha256(encrypted).hexdigest(),
+        "envelopes": [{"key_id": mine, "sealed": base64.b64encode(sealed).decode()}],
+    }
+    with pytest.raises(DataError, match="holds no key"):
+        opened(json.dumps(file).encode(), encrypted)
+
+
 def lying(world, **changes) -> bytes:
     publisher, columns = world
     fields = json.loads(manifest_bytes(publisher.manifest(columns)))
