@@ -40,12 +40,16 @@ class HighWater:
             DiskError: it cannot be kept.
         """
         with self._lock:
-            if now < self._value - CLOCK_TOLERANCE_S:
-                raise RefusedError(
-                    f"the clock is wrong: it says {iso_utc(now)}, but it was "
-                    f"{iso_utc(self._value)} here before; set it right"
-                )
+            self.require(now)
             self._value = max(self._value, now)
             if self._value - self._kept >= KEEP_EVERY_S:
                 self._catalogue.raise_high_water(self._value)
                 self._kept = self._value
+
+    def require(self, now: Wall) -> None:
+        """The same without raising it: for a time that is not the clock's own."""
+        if now < self._value - CLOCK_TOLERANCE_S:
+            raise RefusedError(
+                f"the clock is wrong: it says {iso_utc(now)}, but it was "
+                f"{iso_utc(self._value)} here before; set it right"
+            )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
+
+import numpy as np
 
 from agent.adapters.sealed_catalogue import Catalogue
 from agent.adapters.sealed_clock import HighWater
@@ -110,7 +112,9 @@ class SealedReader:
             now=now,
             high_water=parts.clock.value,
         )
-        return stored
+        end = min(listed.manifest.not_after, listed.manifest.created + parts.rules.max_list_age_s)
+        columns = replace(stored.columns, not_after=np.minimum(stored.columns.not_after, end))
+        return replace(stored, columns=columns)
 
     def _columns(self, held: Sequence[Held]) -> Iterator[Columns]:
         for one in held:

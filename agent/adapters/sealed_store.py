@@ -139,7 +139,8 @@ class SealedListStore:
         return self._reader.missing(manifest)
 
     def load(self, *, now: Wall) -> StoredList:
-        """The list; entries whose time is over may still be in it until `expire`.
+        """The list. No entry in it lasts longer than the list itself may be used; those whose time
+        is over may still be in it until `expire`.
 
         Raises:
             RefusedError: the list's time is over, a rule of the policy, or the clock is wrong.
@@ -189,7 +190,7 @@ class SealedListStore:
             DataError, DiskError: a shard cannot be read or written.
             UnavailableError: another process is changing the list.
         """
-        self._clock.note(now)
+        self._clock.require(now)
         with self._files.writing(self._wait_s):
             listed = self._catalogue.listed()
             if listed is None:

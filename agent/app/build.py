@@ -6,35 +6,38 @@ import hashlib
 import os
 import random
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from agent import __version__
 from agent.adapters import state_dir
 from agent.adapters.activation_file import ActivationFile
 from agent.adapters.control_socket import ControlServer
-from agent.adapters.hnsw_gallery import HnswGallery
-from agent.adapters.list_source import ListSource
 from agent.adapters.memory import rss_peak_mb
 from agent.adapters.mqtt import MqttSettings, MqttTransport
 from agent.adapters.no_transport import NoTransport
 from agent.adapters.notify import ServiceNotifier
 from agent.adapters.outbox_sqlite import SqliteOutbox
+from agent.adapters.steady_clock import SteadyClock
 from agent.app.context import Context, Models
+from agent.app.lists import Lists, as_provisioned, open_lists, warn_of_silence
 from agent.app.source import camera_for, capture_limits, is_live
+from agent.app.vault import Unlocking
 from agent.config import Config, dump
 from agent.delivery import Backoff, DeliveryCore, DeliveryLimits, EventContext, Session
-from agent.errors import DataError, DiskError
+from agent.errors import RefusedError
 from agent.messages import new_ulid
+from agent.messages.control import ControlRequest
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
 from agent.policy import FIELD_TEST, combine
 from agent.ports import Clock, Gallery, Transport
-from agent.ports.log import Log
 from agent.runtime import builder_loop, capture_loop, control_loop, pipeline_loop
 from agent.runtime.agent import Agent, Parts
 from agent.runtime.arming import Arming, mark_key
-from agent.runtime.board import Board, Condition
+from agent.runtime.board import Board
 from agent.runtime.builder_loop import BuilderLoop
 from agent.runtime.capture_loop import CaptureLoop
 from agent.runtime.delivery_loop import DeliveryLoop
@@ -47,8 +50,6 @@ from agent.runtime.supervisor import Supervisor
 from agent.values import Wall
 
 DELIVERY_STAGE = "delivery"
-_BUILD_THREADS = os.cpu_count() or 1
-"""An index is built beside the pipeline, by threads that give way to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +83,17 @@ def build_agent(context: Context, options: RunOptions) -> Agent:
 
 def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     """Everything in the order in which the parts need each other."""
-    config, clock, log, uid = context.config, context.clock, context.log, os.getuid()
-    camera = camera_for(config, clock)
-    models = context.models()
-    source = ListSource(
-        context.watchlist(), config.watchlist, models.embedder.identity.space, _BUILD_THREADS
-    )
-    fingerprint = source.fingerprint()
-    gallery, trouble = _first_gallery(source, context)
-    _warn_of_silence(config, gallery, trouble, log)
+    clock, log, uid = context.clock, context.log, os.getuid()
+    camera = camera_for(context.config, clock)
+    models, ledger = context.models(), context.audit()
+    lists = open_lists(context, models.embedder.identity.space, ledger, undo)
+    gallery, config = lists.gallery, as_provisioned(context.config, lists)
+    warn_of_silence(config, gallery, lists.trouble, log)
     outbox = _outbox(context, undo)
     session = Session(outbox.count_up("session"), __version__, FIELD_TEST.test)
-    ledger = context.audit()
     _record_start(ledger, config, session, models)
 
-    board = Board(clock, _begin(gallery, trouble))
+    board = Board(clock, lists.condition)
     beats = Heartbeats(clock, _patience(config))
     mailbox: Mailbox[Order] = Mailbox(live=is_live(config))
     transport = _transport(config, session, board, clock)
@@ -127,8 +124,8 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         wanted=lambda: pipeline.armed,
     )
     builder = BuilderLoop(
-        source, mailbox, (gallery, fingerprint), clock=clock, board=board, heartbeats=beats,
-        log=log, uid=uid,
+        lists.source, mailbox, (gallery, lists.fingerprint), clock=SteadyClock(clock), board=board,
+        heartbeats=beats, log=log, uid=uid,
     )  # fmt: skip
     outcome = Outcome()
     manager = ServiceNotifier(os.environ, os.getpid())
@@ -145,13 +142,14 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             delivery=delivery,
             transport=transport,
             control=_control(context, undo),
+            unlock=_unlocking(lists, ledger, clock, board),
             builder=builder,
             supervisor=Supervisor(outcome, beats, manager, clock, log),
             manager=manager,
             session=session,
             ledger=ledger,
             models=(models.detector.identity, models.embedder.identity),
-            first_orders=() if trouble else _first_orders(options, arming, uid),
+            first_orders=() if lists.trouble else _first_orders(options, arming, uid),
             drain_s=config.delivery.drain_s if config.mqtt.host else 0.0,
             rss_peak_mb=rss_peak_mb,
             release=undo.pop_all().close,
@@ -232,29 +230,18 @@ def _arming(context: Context, models: Models, outbox: SqliteOutbox) -> Arming:
     )
 
 
-def _first_gallery(source: ListSource, context: Context) -> tuple[HnswGallery, str]:
-    """The list's gallery; without a usable list nobody's, and what is wrong with it.
-
-    A service must stay up to say so and to take the mended list: it stays disarmed meanwhile.
-    """
-    now = context.clock.wall()
-    try:
-        return source.build(now=now), ""
-    except (DataError, DiskError) as error:
-        context.log.warning("the watchlist cannot be used: disarmed", reason=str(error))
-        return source.nobody(now=now), str(error)
+def _unlocking(
+    lists: Lists, ledger: Ledger, clock: Clock, board: Board
+) -> Callable[[ControlRequest, int], dict[str, Any]]:
+    """What answers `ctl unlock`."""
+    if lists.vault is None:
+        return _nothing_to_unlock
+    return Unlocking(lists.vault, ledger, clock, partial(board.locked, ""))
 
 
-def _warn_of_silence(config: Config, gallery: Gallery, trouble: str, log: Log) -> None:
-    """What makes a run look like an empty street."""
-    if not gallery.templates and not trouble:
-        log.warning("the watchlist is empty: no alert is possible; enrol, or check --state-dir")
-    if not config.mqtt.host:
-        log.warning("no broker configured: alerts wait on disk; set mqtt.host")
-
-
-def _begin(gallery: Gallery, trouble: str) -> Condition:
-    return Condition(list_id=gallery.ref.id, list_version=gallery.ref.version, watchlist=trouble)
+def _nothing_to_unlock(request: ControlRequest, uid: int) -> dict[str, Any]:
+    del request, uid
+    raise RefusedError("nothing is locked here: this device has no identity of an agency")
 
 
 def _first_orders(options: RunOptions, arming: Arming, uid: int) -> tuple[Arm, ...]:

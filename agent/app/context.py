@@ -18,6 +18,7 @@ from agent.errors import ConfigError, MissingFileError
 
 if TYPE_CHECKING:
     from agent.adapters.audit_log import AuditLog
+    from agent.adapters.keystore import Keystore
     from agent.adapters.watchlist_store import WatchlistStore
     from agent.ports import Detector, Embedder
     from agent.stages.threshold import Curve
@@ -109,6 +110,26 @@ class Context:
         from agent.adapters.watchlist_store import WatchlistStore
 
         return WatchlistStore(self.state_dir / "watchlist")
+
+    @property
+    def keys_dir(self) -> Path:
+        """Where the identity of a provisioned device lies."""
+        return self.state_dir / "keys"
+
+    @property
+    def provisioned(self) -> bool:
+        """Whether this device has an identity: then the agency's list is the only one."""
+        return os.path.lexists(self.keys_dir)
+
+    def keystore(self) -> Keystore:
+        """The identity of this device, and its keys once they are unlocked.
+
+        Raises:
+            BodycamError: there is none, or it cannot be read.
+        """
+        from agent.adapters.keystore import Keystore
+
+        return Keystore(self.keys_dir, self.clock.monotonic)
 
     def audit(self) -> AuditLog:
         """The audit log, in `audit/` of the state folder."""

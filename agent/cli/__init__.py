@@ -21,6 +21,8 @@ COMMANDS = {
     "evaluate": ("agent.cli.evaluate", "standard protocols on the shipped pipeline"),
     "audit": ("agent.cli.audit", "verify and show the audit log"),
     "ctl": ("agent.cli.ctl", "talk to the running agent"),
+    "provision": ("agent.cli.provision", "first-run identity and trust"),
+    "wipe": ("agent.cli.wipe", "destroy keys and data, with proof"),
     "check-config": ("agent.cli.check_config", "every problem of a configuration at once"),
     "print-config": ("agent.cli.print_config", "the effective configuration"),
 }

@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.adapters.control_socket import ask
 from agent.app import Context
+from agent.cli import ctl_unlock
 from agent.cli.common import print_json, say
 from agent.errors import Exit, UsageError
 from agent.messages.control import ControlReply, ControlRequest
@@ -16,6 +17,9 @@ _EXAMPLES = """examples:
   bodycam-agent ctl status --json
   bodycam-agent ctl arm --reason "search for the missing boy" --authorisation MP-2031
   bodycam-agent ctl disarm --reason "end of shift"
+  bodycam-agent ctl unlock
+  bodycam-agent ctl unlock --request CAM-7.unlock.json
+  bodycam-agent ctl unlock --release CAM-7.release.json
 """
 
 
@@ -38,7 +42,8 @@ def register(subparsers: Any) -> None:
         "disarm", help="stop looking; frames are dropped from then on", epilog=_EXAMPLES
     )
     disarm.add_argument("--reason", default="operator", help="goes into the audit log")
-    for action in (status, report, arm, disarm):
+    unlock = ctl_unlock.register(actions, _EXAMPLES)
+    for action in (status, report, arm, disarm, unlock):
         action.add_argument(
             "--socket",
             metavar="FILE",
@@ -48,6 +53,8 @@ def register(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    if args.action == "unlock":
+        return ctl_unlock.run(args, context)
     request = _request(args)
     reply = ask(args.socket or context.control_path, request)
     if context.json or args.action == "report":

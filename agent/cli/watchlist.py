@@ -12,7 +12,7 @@ import numpy as np
 from agent.app import Context
 from agent.cli import watchlist_enrol, watchlist_import
 from agent.cli.common import print_json
-from agent.errors import Exit, UsageError
+from agent.errors import Exit, RefusedError, UsageError
 from agent.messages import iso_utc
 from agent.values import Wall
 from agent.watchlist.columns import StoredList, text
@@ -59,6 +59,11 @@ def register(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    if context.provisioned and args.action in ("enrol", "import", "remove"):
+        raise RefusedError(
+            f"watchlist {args.action}: this device serves its agency's list and no other; entries "
+            "are changed at the hub"
+        )
     actions = {
         "enrol": watchlist_enrol.run,
         "import": watchlist_import.run,

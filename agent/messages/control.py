@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from agent.messages.provisioning import UnlockRelease
+
 Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 MAX_LINE = 4096
 """Longest request in bytes, newline included."""
@@ -14,14 +16,23 @@ MAX_LINE = 4096
 class ControlRequest(BaseModel):
     """What the operator asks of the running agent.
 
-    `arm` needs a reason and an authorisation id; `disarm` a reason; the others nothing.
+    `arm` needs a reason and an authorisation id; `disarm` a reason; `unlock` one of the three last
+    fields; the others nothing.
+
+    Attributes:
+        passphrase: opens the store. A secret: it is in no repr and in no error.
+        ask_release: make a request for the hub.
+        release: the hub's answer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Literal["status", "arm", "disarm", "report"]
+    command: Literal["status", "arm", "disarm", "report", "unlock"]
     reason: Text = ""
     authorisation: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_.:-]*$")
+    passphrase: str = Field("", max_length=256, repr=False)
+    ask_release: bool = False
+    release: UnlockRelease | None = Field(None, repr=False)
 
 
 class ControlReply(BaseModel):
@@ -30,7 +41,7 @@ class ControlReply(BaseModel):
     Attributes:
         ok: False when the request was refused; then `error` says why, and `code` is the exit
             code for the command that asked.
-        data: the answer of `status` and `report`.
+        data: the answer of `status`, `report` and `unlock`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 from agent.delivery import Session
 from agent.errors import BodycamError
 from agent.messages import iso_utc
+from agent.messages.control import ControlRequest
 from agent.ports import Clock, ModelIdentity, Transport
 from agent.ports.log import Log
 from agent.runtime.board import Board, Condition
@@ -37,6 +38,7 @@ class Parts:
     """Everything that runs, built by `agent.app`.
 
     Attributes:
+        unlock: answers `ctl unlock`.
         first_orders: given to the pipeline before the first frame: arming, if asked for.
         drain_s: at the end of a file, wait so long for confirmations; 0 without a broker.
         models: detector and embedder.
@@ -55,6 +57,7 @@ class Parts:
     delivery: DeliveryLoop
     transport: Transport
     control: ControlPort
+    unlock: Callable[[ControlRequest, int], dict[str, Any]]
     builder: BuilderLoop
     supervisor: Supervisor
     manager: ServiceManager
@@ -74,7 +77,12 @@ class Agent:
         self._parts = parts
         self._workers = Workers(parts.outcome, parts.log)
         self._control = ControlLoop(
-            parts.control, parts.mailbox, self.status, self.report, parts.heartbeats
+            parts.control,
+            parts.mailbox,
+            self.status,
+            self.report,
+            parts.heartbeats,
+            unlock=parts.unlock,
         )
 
     def run(self) -> int:

@@ -23,6 +23,7 @@ class Condition:
         camera: what is wrong with the camera; empty when nothing is.
         watchlist: what is wrong with the list; empty when nothing is.
         sync: why no newer list is taken; empty when nothing is wrong.
+        locked: how to unlock the store; empty when nothing is locked.
         list_id: of the list in use.
         list_version: its version.
     """
@@ -32,12 +33,15 @@ class Condition:
     camera: str = ""
     watchlist: str = ""
     sync: str = ""
+    locked: str = ""
     list_id: str = ""
     list_version: int = 0
 
     @property
     def state(self) -> State:
         """Trouble first: an armed device that sees nothing must not look healthy."""
+        if self.locked:
+            return "locked"
         if self.camera or self.watchlist or self.sync:
             return "degraded"
         return "armed" if self.armed else "disarmed"
@@ -45,7 +49,8 @@ class Condition:
     @property
     def reason(self) -> str:
         """Why, in one line for an operator."""
-        trouble = "; ".join(text for text in (self.camera, self.watchlist, self.sync) if text)
+        troubles = (self.locked, self.camera, self.watchlist, self.sync)
+        trouble = "; ".join(text for text in troubles if text)
         if not trouble:
             return self.why
         return f"{'armed' if self.armed else 'disarmed'}; {trouble}"
@@ -95,6 +100,9 @@ class Board:
 
     def sync(self, problem: str) -> None:
         self._change(sync=problem)
+
+    def locked(self, how_to_unlock: str) -> None:
+        self._change(locked=how_to_unlock)
 
     def list_in_use(self, list_id: str, version: int) -> None:
         self._change(list_id=list_id, list_version=version, watchlist="")

@@ -33,6 +33,7 @@ class ControlLoop:
         mailbox: of the pipeline.
         status, report: give the data of the two questions.
         heartbeats: told that this stage lives.
+        unlock: carries out `unlock` for the user with this uid; gives the answer's data.
     """
 
     def __init__(
@@ -42,11 +43,14 @@ class ControlLoop:
         status: Callable[[], dict[str, Any]],
         report: Callable[[], dict[str, Any]],
         heartbeats: Heartbeats,
+        *,
+        unlock: Callable[[ControlRequest, int], dict[str, Any]],
     ) -> None:
         self._port = port
         self._mailbox = mailbox
         self._status = status
         self._report = report
+        self._unlock = unlock
         self._heartbeats = heartbeats
         self._stopping = threading.Event()
 
@@ -64,6 +68,8 @@ class ControlLoop:
         try:
             if request.command == "report":
                 return ControlReply(ok=True, data=self._report())
+            if request.command == "unlock":
+                return ControlReply(ok=True, data=self._unlock(request, uid))
             if request.command == "arm":
                 self._arm(request, uid)
             elif request.command == "disarm":

@@ -152,6 +152,7 @@ class PipelineLoop:
 
     def _arm(self, order: Arm) -> None:
         self._disarm("armed anew", order.uid)
+        self._require_unlocked(order)
         activation = self._arming.begin(order)
         try:
             self._pipeline.arm(activation)
@@ -168,6 +169,12 @@ class PipelineLoop:
         self._armed.set()
         self._around.board.armed(order.reason)
         self._around.log.info("armed", reason=order.reason, uid=order.uid)
+
+    def _require_unlocked(self, order: Arm) -> None:
+        locked = self._around.board.condition.locked
+        if locked:
+            self._refused("arm", locked, order.uid, order.authorisation)
+            raise RefusedError(locked)
 
     def _record_arming(self, activation: Activation, order: Arm) -> None:
         around, ref = self._around, self.gallery.ref

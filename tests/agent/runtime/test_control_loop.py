@@ -25,9 +25,21 @@ class Rig:
         self.clock = FakeClock()
         self.mailbox: Mailbox[Order] = Mailbox(live=True)
         self.beats = Heartbeats(self.clock, {"control": 5.0})
+        self.unlocked: list[int] = []
         self.loop = ControlLoop(
-            SilentPort(), self.mailbox, lambda: {"state": "armed"}, lambda: {"fps": 9.5}, self.beats
+            SilentPort(),
+            self.mailbox,
+            lambda: {"state": "armed"},
+            lambda: {"fps": 9.5},
+            self.beats,
+            unlock=self.unlock,
         )
+
+    def unlock(self, request: ControlRequest, uid: int) -> dict[str, bool]:
+        if request.passphrase != "open sesame":
+            raise RefusedError("wrong passphrase")
+        self.unlocked.append(uid)
+        return {"unlocked": True}
 
     def ask(self, request: ControlRequest, error: RefusedError | None = None) -> ControlReply:
         """Ask while a pipeline answers the order."""
@@ -95,3 +107,17 @@ def test_it_ends_when_told() -> None:
     assert not thread.is_alive()
     rig.clock.advance(100)
     assert rig.beats.late() == ()
+
+
+def test_unlock_is_answered_for_the_user_who_asked() -> None:
+    rig = Rig()
+    reply = rig.loop.handle(ControlRequest(command="unlock", passphrase="open sesame"), 1000)
+    assert reply.data == {"unlocked": True}
+    assert rig.unlocked == [1000]
+
+
+def test_a_wrong_passphrase_is_refused_and_never_repeated() -> None:
+    request = ControlRequest(command="unlock", passphrase="open barley")
+    reply = Rig().loop.handle(request, 1000)
+    assert (reply.ok, reply.code) == (False, 77)
+    assert "barley" not in repr(request) + repr(reply)

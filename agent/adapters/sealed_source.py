@@ -1,0 +1,101 @@
+"""Galleries from the agency's list: what the builder thread builds on a provisioned device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+from agent.adapters.sealed_store import SealedListStore
+from agent.errors import BodycamError, RefusedError
+from agent.ports import Clock
+from agent.values import Wall
+from agent.watchlist.columns import StoredList
+
+_Gallery = TypeVar("_Gallery")
+_Made_co = TypeVar("_Made_co", covariant=True)
+
+
+class GalleryMaker(Protocol[_Made_co]):
+    """Builds a gallery of what is valid at `now`; the one before may help."""
+
+    def __call__(self, stored: StoredList, *, now: Wall, previous: Any) -> _Made_co: ...
+
+
+class Ledger(Protocol):
+    """The audit log."""
+
+    def append(self, kind: str, **fields: str | int) -> object: ...
+
+
+class SealedSource(Generic[_Gallery]):
+    """Reads the sealed store as soon as it is unlocked, and holds the clock to what it said before.
+
+    Args:
+        store: the store; raises RefusedError while it is locked.
+        make: builds a gallery.
+        ledger: the audit log, told of what expired.
+        clock: the device's own: what it says now is held against what it said before.
+    """
+
+    def __init__(
+        self,
+        store: Callable[[], SealedListStore],
+        make: GalleryMaker[_Gallery],
+        ledger: Ledger,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._make = make
+        self._ledger = ledger
+        self._clock = clock
+
+    def fingerprint(self) -> object:
+        """Differs after every other list, and whenever the list becomes usable or stops being so:
+        unlocked, the clock wrong or right again, the disk failing.
+        """
+        try:
+            store = self._store()
+            store.raise_high_water(self._clock.wall())
+            return store.stamp()
+        except BodycamError as error:
+            return type(error).__name__
+
+    def build(self, *, now: Wall, previous: Any = None) -> _Gallery:
+        """A gallery of the entries valid at `now`.
+
+        Raises:
+            RefusedError: locked, the clock is wrong, the list's time is over, or a rule of the
+                policy: nobody may be matched.
+            DataError: there is no list, or it is damaged.
+            DiskError: it cannot be read.
+        """
+        stored = self._store().load(now=self._clock.wall())
+        return self._make(stored, now=now, previous=previous)
+
+    def nobody(self, *, now: Wall) -> _Gallery:
+        """The gallery of an empty list."""
+        return self._make(StoredList.empty(), now=now, previous=None)
+
+    def expire(self, now: Wall) -> None:
+        """Destroy what is over by now, with its keys, and record it.
+
+        Raises:
+            RefusedError: the clock is wrong: nothing is destroyed on its word.
+            DataError, DiskError: it cannot be destroyed now; it is no longer matched all the same.
+        """
+        try:
+            store = self._store()
+        except RefusedError:
+            return
+        before = store.installed()
+        gone = store.expire(now=now)
+        if before is None or not (gone or store.installed() is None):
+            return
+        ended = store.ended()
+        self._ledger.append(
+            "expire",
+            list=before.ref.id,
+            version=before.ref.version,
+            entries=gone,
+            reason="their time was over" if ended is None else ended.reason,
+        )

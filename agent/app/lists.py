@@ -1,0 +1,158 @@
+"""Which list the agent serves: the agency's on a provisioned device, else the local one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from agent.adapters.hnsw_gallery import HnswGallery, build_gallery
+from agent.adapters.list_source import ListSource
+from agent.adapters.sealed_source import SealedSource
+from agent.app.context import Context
+from agent.app.vault import Ledger, Vault, open_store, require_unlock_as_configured
+from agent.config import Config, DeviceConfig
+from agent.errors import BodycamError, DataError, DiskError, RefusedError
+from agent.policy import FIELD_TEST
+from agent.ports import Gallery
+from agent.ports.log import Log
+from agent.runtime.board import Condition
+from agent.runtime.builder_loop import DatedGallery, GallerySource
+from agent.values import Wall
+from agent.watchlist.columns import StoredList
+
+_BUILD_THREADS = os.cpu_count() or 1
+"""An index is built beside the pipeline, by threads that give way to it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lists:
+    """The list of a run.
+
+    Attributes:
+        source: of galleries, for the builder.
+        gallery: the first one; nobody's when the list cannot be used.
+        fingerprint: that it was built from.
+        trouble: why the list cannot be used; empty when it can.
+        vault: of a provisioned device; None on others, or when its keys cannot be read.
+    """
+
+    source: GallerySource
+    gallery: DatedGallery
+    fingerprint: object
+    trouble: str
+    vault: Vault | None
+
+    @property
+    def locked(self) -> str:
+        """How to unlock the store; empty when there is nothing to unlock."""
+        return "" if self.vault is None else self.vault.locked
+
+    @property
+    def condition(self) -> Condition:
+        """What the board begins with."""
+        ref = self.gallery.ref
+        trouble = "" if self.locked else self.trouble
+        return Condition(
+            list_id=ref.id, list_version=ref.version, watchlist=trouble, locked=self.locked
+        )
+
+
+class _Unusable:
+    """The source of a device that may serve no list, and why."""
+
+    def __init__(self, reason: str, make: Callable[..., HnswGallery]) -> None:
+        self._reason = reason
+        self._make = make
+
+    def fingerprint(self) -> object:
+        return self._reason
+
+    def build(self, *, now: Wall, previous: Any = None) -> HnswGallery:
+        del now, previous
+        raise RefusedError(self._reason)
+
+    def nobody(self, *, now: Wall) -> HnswGallery:
+        return self._make(StoredList.empty(), now=now, previous=None)
+
+    def expire(self, now: Wall) -> None:
+        """Nothing is served, so nothing expires."""
+
+
+def open_lists(context: Context, space: str, ledger: Ledger, undo: ExitStack) -> Lists:
+    """The list of this device, and the first gallery of it.
+
+    A service must stay up to say what is wrong and to take the mended list: so whatever is wrong
+    with it is `trouble`, not an error.
+
+    Args:
+        context: of the run.
+        space: family of the embedder in use.
+        ledger: the audit log.
+        undo: closes the vault at the end.
+    """
+    config, vault = context.config, None
+    make = partial(_gallery, config)
+    source: GallerySource
+    if not context.provisioned:
+        source = _local(context, space, make)
+    else:
+        try:
+            vault = _vault(context, space)
+            undo.callback(vault.close)
+            source = SealedSource(vault.store, make, ledger, context.clock)
+        except BodycamError as error:
+            source = _Unusable(str(error), make)
+    fingerprint = source.fingerprint()
+    gallery, trouble = _first_gallery(source, make, context)
+    return Lists(source, gallery, fingerprint, trouble, vault)
+
+
+def as_provisioned(config: Config, lists: Lists) -> Config:
+    """A provisioned device is who its agency says it is, whatever the configuration says."""
+    if lists.vault is None:
+        return config
+    identity = lists.vault.keystore.identity
+    device = DeviceConfig(agency=identity.agency, id=identity.device)
+    return config.model_copy(update={"device": device})
+
+
+def warn_of_silence(config: Config, gallery: Gallery, trouble: str, log: Log) -> None:
+    """What makes a run look like an empty street."""
+    if not gallery.templates and not trouble:
+        log.warning("the watchlist is empty: no alert is possible; enrol, or check --state-dir")
+    if not config.mqtt.host:
+        log.warning("no broker configured: alerts wait on disk; set mqtt.host")
+
+
+def _local(context: Context, space: str, make: Callable[..., HnswGallery]) -> GallerySource:
+    if context.config.sync.url:
+        reason = "sync.url is set, but this device has no identity yet: bodycam-agent provision"
+        return _Unusable(reason, make)
+    return ListSource(context.watchlist(), context.config.watchlist, space, _BUILD_THREADS)
+
+
+def _vault(context: Context, space: str) -> Vault:
+    keystore, config = context.keystore(), context.config
+    require_unlock_as_configured(keystore.identity, config)
+    opener = partial(open_store, context.state_dir, keystore, config, FIELD_TEST, space)
+    return Vault(keystore, opener)
+
+
+def _gallery(config: Config, stored: StoredList, *, now: Wall, previous: Any) -> HnswGallery:
+    del previous
+    return build_gallery(stored, now=now, config=config.watchlist, threads=_BUILD_THREADS)
+
+
+def _first_gallery(
+    source: GallerySource, make: Callable[..., HnswGallery], context: Context
+) -> tuple[DatedGallery, str]:
+    now = context.clock.wall()
+    try:
+        return source.build(now=now), ""
+    except (DataError, DiskError, RefusedError) as error:
+        context.log.warning("the watchlist cannot be used: disarmed", reason=str(error))
+        return make(StoredList.empty(), now=now, previous=None), str(error)

@@ -1,0 +1,164 @@
+"""The provisioned device's secrets while the agent runs: locked, then open until power-off."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from agent.adapters.device_identity import Identity
+from agent.adapters.keystore import Keystore
+from agent.adapters.sealed_store import SealedListStore
+from agent.config import Config
+from agent.errors import BodycamError, RefusedError, UsageError
+from agent.messages.control import ControlRequest
+from agent.policy import Policy
+from agent.ports import Clock
+from agent.watchlist.arrival import ArrivalRules
+
+LISTS = "lists"
+_MB = 1_000_000
+
+
+class Ledger(Protocol):
+    """The audit log."""
+
+    def append(self, kind: str, **fields: str | int) -> object: ...
+
+
+def rules_of(policy: Policy) -> ArrivalRules:
+    """What a policy says about lists."""
+    return ArrivalRules(policy.bases, policy.purposes, policy.max_templates, policy.max_list_age_s)
+
+
+def open_store(
+    state_dir: Path, keystore: Keystore, config: Config, policy: Policy, space: str
+) -> SealedListStore:
+    """The list of an unlocked device.
+
+    Raises:
+        RefusedError: it is locked.
+        DataError, DiskError: it cannot be opened.
+    """
+    return SealedListStore(
+        state_dir / LISTS,
+        keystore.keys,
+        rules=rules_of(policy),
+        space=space,
+        quota_bytes=int(config.sync.quota_mb * _MB),
+    )
+
+
+def require_unlock_as_configured(identity: Identity, config: Config) -> None:
+    """Whether the store is unlocked in the way that the configuration asks for.
+
+    Raises:
+        RefusedError: it is not.
+    """
+    wanted = config.store.unlock
+    if wanted not in ("as-provisioned", identity.unlock):
+        raise RefusedError(
+            f"store.unlock is {wanted!r}, but this device was provisioned with "
+            f"{identity.unlock!r}: wipe it and provision it again"
+        )
+
+
+class Vault:
+    """Keystore and store of a running agent. Safe to use from all threads.
+
+    Args:
+        keystore: of this device.
+        opener: opens the store once the keys are there.
+    """
+
+    def __init__(self, keystore: Keystore, opener: Callable[[], SealedListStore]) -> None:
+        self.keystore = keystore
+        self._opener = opener
+        self._lock = threading.Lock()
+        self._store: SealedListStore | None = None
+
+    @property
+    def locked(self) -> str:
+        """How to unlock it; empty when it is open."""
+        if not self.keystore.locked:
+            return ""
+        return f"the store is locked: {self.keystore.how_to_unlock}"
+
+    def store(self) -> SealedListStore:
+        """The store, opened at the first call after it was unlocked.
+
+        Raises:
+            RefusedError: it is locked.
+            DataError, DiskError: it cannot be opened.
+        """
+        with self._lock:
+            if self._store is None:
+                if self.locked:
+                    raise RefusedError(self.locked)
+                self._store = self._opener()
+            return self._store
+
+    def close(self) -> None:
+        """Lock again."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+                self._store = None
+            self.keystore.close()
+
+
+class Unlocking:
+    """Answers `ctl unlock`.
+
+    Args:
+        vault: to be opened.
+        ledger: the audit log: an unlocking that cannot be recorded does not happen.
+        clock: for the time of a request.
+        opened: called after the store was unlocked.
+    """
+
+    def __init__(
+        self, vault: Vault, ledger: Ledger, clock: Clock, opened: Callable[[], None]
+    ) -> None:
+        self._vault = vault
+        self._ledger = ledger
+        self._clock = clock
+        self._opened = opened
+
+    def __call__(self, request: ControlRequest, uid: int) -> dict[str, Any]:
+        """Carry out one request of the user `uid`; the answer's data.
+
+        Raises:
+            RefusedError: a wrong passphrase or release; recorded.
+            UsageError: nothing to unlock with.
+        """
+        if request.ask_release:
+            asked = self._vault.keystore.unlock_request(now=self._clock.wall())
+            return {"request": asked.model_dump(mode="json")}
+        if self._vault.locked:
+            self._unlock(request, uid)
+        return {"unlocked": True}
+
+    def _unlock(self, request: ControlRequest, uid: int) -> None:
+        try:
+            how = self._open(request)
+        except BodycamError as error:
+            self._ledger.append("refusal", what="unlock", reason=str(error)[:200], uid=uid)
+            raise
+        try:
+            self._ledger.append("unlock", how=how, uid=uid)
+        except BaseException:
+            self._vault.close()
+            raise
+        self._opened()
+
+    def _open(self, request: ControlRequest) -> str:
+        keystore = self._vault.keystore
+        if request.release is not None:
+            keystore.unlock_with_release(request.release)
+            return "hub"
+        if not request.passphrase:
+            raise UsageError(f"nothing to unlock with: {keystore.how_to_unlock}")
+        keystore.unlock_with_passphrase(request.passphrase)
+        return "operator"
