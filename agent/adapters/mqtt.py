@@ -13,11 +13,11 @@ the place of paho's network thread: it connects, runs the network loop, pauses, 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
-from agent.adapters.mqtt_connection import Connection
+from agent.adapters.mqtt_connection import Connection, Listener
 from agent.adapters.mqtt_rules import MqttSettings, classify
 from agent.ports import Clock, TransportEvents
 
@@ -39,6 +39,8 @@ class MqttTransport:
         will: state message that the broker publishes, retained, when the connection dies.
         clock: measures how long a connection lasted.
         chance: uniform numbers in [0, 1), the jitter of the pauses.
+        listeners: by the last level of a topic, told the payload of each message to the device.
+            Called from the connection's thread: only enqueue.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class MqttTransport:
         will: bytes,
         clock: Clock,
         chance: Callable[[], float],
+        listeners: Mapping[str, Listener] | None = None,
     ) -> None:
+        self._listeners = dict(listeners or {})
         self._settings = settings
         self._state = birth
         self._will = will
@@ -118,6 +122,7 @@ class MqttTransport:
                 events=events,
                 clock=self._clock,
                 answer_s=self._answer_s(bool(last)),
+                listeners=self._listeners,
             )
             reason = connection.run(lambda: self._greet(connection, events))  # noqa: B023
             self._current = None

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -29,6 +29,8 @@ _TURN_S = 0.5
 """Longest sleep of the network loop, and so the delay until it sees that it should end, s."""
 _HEADER_BYTES = 64
 """More than a publish adds to topic and payload: fixed header, packet id, properties."""
+
+Listener: TypeAlias = Callable[[bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Connection:
         events: told of results; not of connecting and its end, which are the caller's to tell.
         clock: bounds the wait for the broker's answer.
         answer_s: how long that wait is, s.
+        listeners: see `MqttTransport`.
     """
 
     def __init__(
@@ -60,8 +63,10 @@ class Connection:
         events: TransportEvents,
         clock: Clock,
         answer_s: float,
+        listeners: Mapping[str, Listener],
     ) -> None:
         self._answer_s = answer_s
+        self._listeners = {f"{settings.topics}/{name}": one for name, one in listeners.items()}
         self._settings = settings
         self._protocol = protocol
         self._events = events
@@ -163,6 +168,7 @@ class Connection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_message = self._on_message
         client.on_socket_register_write = _queue_only
         return client
 
@@ -189,6 +195,7 @@ class Connection:
         if socket is not None:
             socket.close()
         self._client.on_connect = self._client.on_disconnect = self._client.on_publish = None
+        self._client.on_message = None
         self._on_up = _nothing
 
     def _publish(self, message: _Message) -> None:
@@ -245,7 +252,14 @@ class Connection:
         self._window = min(self._window, getattr(properties, "ReceiveMaximum", self._window))
         self._largest = min(self._largest, getattr(properties, "MaximumPacketSize", self._largest))
         self._was_up = True
+        if self._listeners:
+            self._client.subscribe([(topic, 1) for topic in self._listeners])
         self._on_up()
+
+    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        listener = self._listeners.get(message.topic)
+        if listener is not None:
+            listener(bytes(message.payload))
 
     def _on_disconnect(
         self,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from paho.mqtt import publish
 
 from agent.adapters.clock import SystemClock
 from agent.adapters.mqtt import MqttSettings, MqttTransport, classify
@@ -31,7 +32,9 @@ def connect() -> Iterator[Connect]:
     """Starts transports, and stops them at the end."""
     started: list[MqttTransport] = []
 
-    def begin(broker: Broker | RecordingBroker, **changes: object) -> tuple[MqttTransport, Ears]:
+    def begin(
+        broker: Broker | RecordingBroker, *, listeners: dict | None = None, **changes: object
+    ) -> tuple[MqttTransport, Ears]:
         values = {
             "host": broker.host,
             "port": broker.port,
@@ -46,7 +49,12 @@ def connect() -> Iterator[Connect]:
         settings = MqttSettings(**{**values, **changes})
         clock = SystemClock()
         transport = MqttTransport(
-            settings, birth=BIRTH, will=SESSION.will(), clock=clock, chance=lambda: 0.5
+            settings,
+            birth=BIRTH,
+            will=SESSION.will(),
+            clock=clock,
+            chance=lambda: 0.5,
+            listeners=listeners,
         )
         ears = Ears()
         started.append(transport)
@@ -76,6 +84,22 @@ def test_events_reach_a_subscriber_and_are_confirmed(broker, connect, tmp_path):
         ]
         wait_until(lambda: len(receiver.matches()) == 5, "five events")
         assert receiver.matches() == [{"n": number} for number in range(5)]
+
+
+def test_messages_to_the_device_are_heard_and_those_to_others_are_not(broker, connect):
+    broker.start()
+    heard: list[bytes] = []
+    _, ears = connect(broker, listeners={"watchlist": heard.append})
+    ears.wait_for_link(True)
+    for topic in ("bodycam/spd/cam-8/watchlist", "bodycam/spd/cam-7/match"):
+        publish.single(topic, b"no", qos=1, hostname=broker.host, port=broker.port)
+    topic = "bodycam/spd/cam-7/watchlist"
+    wait_until(lambda: heard or _tell(broker, topic), "a nudge")
+    assert set(heard) == {b"look"}
+
+
+def _tell(broker: Broker, topic: str) -> None:
+    publish.single(topic, b"look", qos=1, hostname=broker.host, port=broker.port)
 
 
 def test_birth_will_and_last_words_carry_the_session(broker, connect, tmp_path):
