@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from agent.errors import DataError, RefusedError, UsageError
-from agent.hub.files import read_secret
+from agent.hub.files import read_bounded, read_secret
 
 MIN_LENGTH: Final = 8
 _MAX_BYTES: Final = 4096
@@ -97,10 +98,19 @@ def long_enough(passphrase: str, kind: str) -> str:
 
 
 def _read(path: Path) -> str:
+    read = read_bounded if _from_service_manager(path) else read_secret
     try:
-        line = read_secret(path, _MAX_BYTES).decode().rstrip("\r\n")
+        line = read(path, _MAX_BYTES).decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise DataError(f"{path}: a passphrase is one line of UTF-8 text") from None
     if not line or "\n" in line:
         raise DataError(f"{path}: expected one line, the passphrase")
     return line
+
+
+def _from_service_manager(path: Path) -> bool:
+    """Systemd's LoadCredential lets the service in by an access list, which shows as mode 0440;
+    the folder itself lets in nobody else (systemd.exec(5)).
+    """
+    folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return bool(folder) and path.resolve().is_relative_to(Path(folder).resolve())

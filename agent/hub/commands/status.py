@@ -20,7 +20,8 @@ from agent.hub.verify import problem_of
 from agent.messages import iso_utc
 from agent.messages.bundle import EnvelopeFile
 
-_SOON_DAYS = 0.2
+_SOON = 0.2
+"""Of the time that a signature is good for."""
 _EXAMPLES = """examples:
   bodycam-hub status
   bodycam-hub status --json
@@ -84,10 +85,12 @@ def _roles(hub: Hub, now: float) -> dict[str, Any]:
     for role in ROLES:
         signed = state.of(role).signed
         end = signed.expires.timestamp()
+        left = days_left(end, now)
         found[role] = {
             "version": signed.version,
             "expires": iso_utc(end),
-            "days_left": days_left(end, now),
+            "days_left": left,
+            "soon": left < _SOON * hub.repository.periods.days[role],
             "threshold": state.keys[role][1],
             "keys": rows[role],
         }
@@ -125,7 +128,7 @@ def _show(answer: dict[str, Any]) -> None:
     for role, one in answer["roles"].items():
         here = sum(key["file"] is not None for key in one["keys"])
         print(
-            f"  {role:<15} version {one['version']:<4} {_left(one['days_left']):<18} "
+            f"  {role:<15} version {one['version']:<4} {_left(one):<20} "
             f"{one['threshold']} of {len(one['keys'])} sign, {here} here"
         )
     print(f"{len(answer['devices'])} devices")
@@ -136,7 +139,7 @@ def _show(answer: dict[str, Any]) -> None:
     print(answer["problem"] or "the public folder verifies")
 
 
-def _left(days: float) -> str:
-    if days <= 0:
+def _left(one: dict[str, Any]) -> str:
+    if one["days_left"] <= 0:
         return "EXPIRED"
-    return f"{days} days left" + (" (!)" if days < _SOON_DAYS else "")
+    return f"{one['days_left']} days left{' SOON' if one['soon'] else ''}"

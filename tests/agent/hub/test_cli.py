@@ -204,6 +204,18 @@ def test_status_says_what_expires_when(world: HubWorld) -> None:
     assert status["lists"] == status["devices"] == []
 
 
+def test_status_says_what_expires_soon(world: HubWorld) -> None:
+    world.clock.advance(25 * DAY_S)
+    world("refresh")
+    roles = world("status", "--json").json["roles"]
+    assert [role for role, one in roles.items() if one["soon"]] == [
+        "authorisations",
+        "lists",
+        "commands",
+    ]
+    assert "lists           version 1    5.0 days left SOON" in world("status").out
+
+
 def test_status_names_lists_and_devices(world: HubWorld) -> None:
     world.camera("CAM-1")
     envelopes = {

@@ -16,6 +16,20 @@ def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
         Passphrases([path], ask=None)
 
 
+def test_credentials_of_the_service_manager_are_taken_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    path = secret(folder / "words", "long enough")
+    path.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path / "of another service"))
+    with pytest.raises(RefusedError, match="chmod 600"):
+        Passphrases([path], ask=None)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    assert Passphrases([path], ask=None).choose(offline=False) == "long enough"
+
+
 @pytest.mark.parametrize("content", [b"", b"\n", b"two\nlines\n", b"\xff\xfe\n"])
 def test_a_file_that_holds_no_passphrase(tmp_path: Path, content: bytes) -> None:
     path = secret(tmp_path / "words", "")
