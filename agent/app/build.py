@@ -6,11 +6,9 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from agent import __version__
 from agent.adapters import state_dir
@@ -23,14 +21,12 @@ from agent.adapters.notify import ServiceNotifier
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.adapters.steady_clock import SteadyClock
 from agent.app.context import Context, Models
-from agent.app.lists import Lists, as_provisioned, open_lists, warn_of_silence
+from agent.app.following import sync_loop, unlocking
+from agent.app.lists import as_provisioned, open_lists, warn_of_silence
 from agent.app.source import camera_for, capture_limits, is_live
-from agent.app.vault import Unlocking
 from agent.config import Config, dump
 from agent.delivery import Backoff, DeliveryCore, DeliveryLimits, EventContext, Session
-from agent.errors import RefusedError
 from agent.messages import new_ulid
-from agent.messages.control import ControlRequest
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
 from agent.policy import FIELD_TEST, combine
 from agent.ports import Clock, Gallery, Transport
@@ -47,6 +43,8 @@ from agent.runtime.orders import Arm, Order
 from agent.runtime.outcome import Outcome
 from agent.runtime.pipeline_loop import Ledger, PipelineLoop, Surroundings
 from agent.runtime.supervisor import Supervisor
+from agent.runtime.sync_loop import STAGE as SYNC_STAGE
+from agent.runtime.sync_loop import SyncLoop
 from agent.values import Wall
 
 DELIVERY_STAGE = "delivery"
@@ -96,7 +94,10 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     board = Board(clock, lists.condition)
     beats = Heartbeats(clock, _patience(config))
     mailbox: Mailbox[Order] = Mailbox(live=is_live(config))
-    transport = _transport(config, session, board, clock)
+    sync = sync_loop(
+        context, lists.vault, ledger, clock=clock, board=board, heartbeats=beats, log=log
+    )
+    transport = _transport(config, session, board, clock, sync)
     delivery = DeliveryLoop(
         outbox, transport, _delivery_core(config), clock, partial(beats.beat, DELIVERY_STAGE)
     )
@@ -142,8 +143,9 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             delivery=delivery,
             transport=transport,
             control=_control(context, undo),
-            unlock=_unlocking(lists, ledger, clock, board),
+            unlock=unlocking(lists.vault, ledger, clock, board, sync),
             builder=builder,
+            sync=sync,
             supervisor=Supervisor(outcome, beats, manager, clock, log),
             manager=manager,
             session=session,
@@ -183,10 +185,13 @@ def _patience(config: Config) -> dict[str, float]:
         DELIVERY_STAGE: 20.0,  # a commit on a worn-out card takes seconds
         control_loop.STAGE: 30.0,
         builder_loop.STAGE: 600.0,  # a large index takes minutes at low priority
+        SYNC_STAGE: 600.0,  # so does the installation of a long list
     }
 
 
-def _transport(config: Config, session: Session, board: Board, clock: Clock) -> Transport:
+def _transport(
+    config: Config, session: Session, board: Board, clock: Clock, sync: SyncLoop | None
+) -> Transport:
     mqtt, device = config.mqtt, config.device
     if not mqtt.host:
         return NoTransport()
@@ -203,7 +208,12 @@ def _transport(config: Config, session: Session, board: Board, clock: Clock) -> 
     )
     birth = session.online(now.state, now.reason, since=board.since, watchlist=now.list_id or None)
     return MqttTransport(
-        settings, birth=birth, will=session.will(), clock=clock, chance=random.random
+        settings,
+        birth=birth,
+        will=session.will(),
+        clock=clock,
+        chance=random.random,
+        listeners={} if sync is None else {"watchlist": sync.heard},
     )
 
 
@@ -228,20 +238,6 @@ def _arming(context: Context, models: Models, outbox: SqliteOutbox) -> Arming:
         clock=context.clock,
         new_id=_new_id,
     )
-
-
-def _unlocking(
-    lists: Lists, ledger: Ledger, clock: Clock, board: Board
-) -> Callable[[ControlRequest, int], dict[str, Any]]:
-    """What answers `ctl unlock`."""
-    if lists.vault is None:
-        return _nothing_to_unlock
-    return Unlocking(lists.vault, ledger, clock, partial(board.locked, ""))
-
-
-def _nothing_to_unlock(request: ControlRequest, uid: int) -> dict[str, Any]:
-    del request, uid
-    raise RefusedError("nothing is locked here: this device has no identity of an agency")
 
 
 def _first_orders(options: RunOptions, arming: Arming, uid: int) -> tuple[Arm, ...]:

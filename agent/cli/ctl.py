@@ -17,6 +17,7 @@ _EXAMPLES = """examples:
   bodycam-agent ctl status --json
   bodycam-agent ctl arm --reason "search for the missing boy" --authorisation MP-2031
   bodycam-agent ctl disarm --reason "end of shift"
+  bodycam-agent ctl sync
   bodycam-agent ctl unlock
   bodycam-agent ctl unlock --request CAM-7.unlock.json
   bodycam-agent ctl unlock --release CAM-7.release.json
@@ -42,8 +43,9 @@ def register(subparsers: Any) -> None:
         "disarm", help="stop looking; frames are dropped from then on", epilog=_EXAMPLES
     )
     disarm.add_argument("--reason", default="operator", help="goes into the audit log")
+    sync = actions.add_parser("sync", help="look for a newer list, soon", epilog=_EXAMPLES)
     unlock = ctl_unlock.register(actions, _EXAMPLES)
-    for action in (status, report, arm, disarm, unlock):
+    for action in (status, report, arm, disarm, sync, unlock):
         action.add_argument(
             "--socket",
             metavar="FILE",
@@ -94,4 +96,7 @@ def _checked(**fields: str) -> ControlRequest:
 
 def _show(reply: ControlReply) -> None:
     for name, value in reply.data.items():
-        say(f"{name:>15}  {'-' if value is None else value}")
+        shown = "-" if value is None else value
+        if isinstance(value, dict):
+            shown = "; ".join(f"{key}: {'-' if one is None else one}" for key, one in value.items())
+        say(f"{name:>15}  {shown}")

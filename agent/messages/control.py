@@ -17,7 +17,7 @@ class ControlRequest(BaseModel):
     """What the operator asks of the running agent.
 
     `arm` needs a reason and an authorisation id; `disarm` a reason; `unlock` one of the three last
-    fields; the others nothing.
+    fields; the others nothing. `sync` begins a look for a newer list, soon.
 
     Attributes:
         passphrase: opens the store. A secret: it is in no repr and in no error.
@@ -27,7 +27,7 @@ class ControlRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Literal["status", "arm", "disarm", "report", "unlock"]
+    command: Literal["status", "arm", "disarm", "report", "unlock", "sync"]
     reason: Text = ""
     authorisation: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_.:-]*$")
     passphrase: str = Field("", max_length=256, repr=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.delivery import Session
-from agent.errors import BodycamError
+from agent.errors import BodycamError, RefusedError
 from agent.messages import iso_utc
 from agent.messages.control import ControlRequest
 from agent.ports import Clock, ModelIdentity, Transport
@@ -25,6 +25,7 @@ from agent.runtime.outcome import Cause, Outcome, Workers
 from agent.runtime.pipeline_loop import Ledger, PipelineLoop
 from agent.runtime.report import run_report
 from agent.runtime.supervisor import ServiceManager, Signals, Supervisor
+from agent.runtime.sync_loop import SyncLoop
 from agent.values import Wall
 
 _JOIN_S = 5.0
@@ -39,6 +40,7 @@ class Parts:
 
     Attributes:
         unlock: answers `ctl unlock`.
+        sync: follows the agency's list; None where there is none to follow.
         first_orders: given to the pipeline before the first frame: arming, if asked for.
         drain_s: at the end of a file, wait so long for confirmations; 0 without a broker.
         models: detector and embedder.
@@ -59,6 +61,7 @@ class Parts:
     control: ControlPort
     unlock: Callable[[ControlRequest, int], dict[str, Any]]
     builder: BuilderLoop
+    sync: SyncLoop | None
     supervisor: Supervisor
     manager: ServiceManager
     session: Session
@@ -83,6 +86,7 @@ class Agent:
             self.report,
             parts.heartbeats,
             unlock=parts.unlock,
+            sync=self._look_soon,
         )
 
     def run(self) -> int:
@@ -129,6 +133,7 @@ class Agent:
             "version": parts.session.version,
             "watchlist": f"{now.list_id} v{now.list_version}",
             "search": parts.builder.how,
+            "sync": None if parts.sync is None else parts.sync.status(),
             "frames": report["frames"]["processed"],
             "dropped": report["frames"]["dropped"],
             "alerts": report["alerts"]["raised"],
@@ -146,6 +151,8 @@ class Agent:
         self._arm_first()
         self._workers.start("control", self._control.run)
         self._workers.start("builder", parts.builder.run)
+        if parts.sync is not None:
+            self._workers.start("sync", parts.sync.run)
         self._workers.start("capture", parts.capture.run)
         parts.manager.ready()
 
@@ -163,6 +170,11 @@ class Agent:
         self._parts.pipeline.run()
         self._parts.outcome.end(Cause.END_OF_FILE)
 
+    def _look_soon(self) -> None:
+        if self._parts.sync is None:
+            raise RefusedError("no list is followed here: bodycam-agent provision comes first")
+        self._parts.sync.nudge()
+
     def _publish(self, condition: Condition, since: Wall) -> None:
         parts = self._parts
         parts.transport.publish_state(
@@ -178,6 +190,8 @@ class Agent:
         parts.capture.stop()
         parts.pipeline.stop(why)
         parts.builder.stop()
+        if parts.sync is not None:
+            parts.sync.stop()
         self._control.stop()
         stuck = self._workers.join(_JOIN_S)
         for stage in stuck:

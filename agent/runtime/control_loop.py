@@ -34,6 +34,7 @@ class ControlLoop:
         status, report: give the data of the two questions.
         heartbeats: told that this stage lives.
         unlock: carries out `unlock` for the user with this uid; gives the answer's data.
+        sync: begins a look for a newer list, soon.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class ControlLoop:
         heartbeats: Heartbeats,
         *,
         unlock: Callable[[ControlRequest, int], dict[str, Any]],
+        sync: Callable[[], None],
     ) -> None:
         self._port = port
         self._mailbox = mailbox
         self._status = status
         self._report = report
         self._unlock = unlock
+        self._sync = sync
         self._heartbeats = heartbeats
         self._stopping = threading.Event()
 
@@ -70,7 +73,9 @@ class ControlLoop:
                 return ControlReply(ok=True, data=self._report())
             if request.command == "unlock":
                 return ControlReply(ok=True, data=self._unlock(request, uid))
-            if request.command == "arm":
+            if request.command == "sync":
+                self._sync()
+            elif request.command == "arm":
                 self._arm(request, uid)
             elif request.command == "disarm":
                 order = Disarm(request.reason or "operator", uid)

@@ -26,6 +26,7 @@ class Rig:
         self.mailbox: Mailbox[Order] = Mailbox(live=True)
         self.beats = Heartbeats(self.clock, {"control": 5.0})
         self.unlocked: list[int] = []
+        self.nudged: list[bool] = []
         self.loop = ControlLoop(
             SilentPort(),
             self.mailbox,
@@ -33,6 +34,7 @@ class Rig:
             lambda: {"fps": 9.5},
             self.beats,
             unlock=self.unlock,
+            sync=lambda: self.nudged.append(True),
         )
 
     def unlock(self, request: ControlRequest, uid: int) -> dict[str, bool]:
@@ -121,3 +123,10 @@ def test_a_wrong_passphrase_is_refused_and_never_repeated() -> None:
     reply = Rig().loop.handle(request, 1000)
     assert (reply.ok, reply.code) == (False, 77)
     assert "barley" not in repr(request) + repr(reply)
+
+
+def test_sync_asks_for_a_look_and_answers_with_the_status():
+    rig = Rig()
+    reply = rig.loop.handle(ControlRequest(command="sync"), 1000)
+    assert reply.data == {"state": "armed"}
+    assert rig.nudged == [True]

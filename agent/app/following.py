@@ -1,0 +1,130 @@
+"""How a provisioned device follows its agency's list: from the configuration to a loop."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from agent.adapters.device_identity import read_root
+from agent.adapters.http_fetch import HttpSettings, exposure
+from agent.app.context import Context
+from agent.app.sync import Ledger, ListSync, Progress, SyncParts
+from agent.app.vault import Unlocking, Vault
+from agent.config.schema import SyncConfig
+from agent.errors import RefusedError
+from agent.messages.control import ControlRequest
+from agent.policy import FIELD_TEST
+from agent.ports import Clock
+from agent.ports.log import Log
+from agent.runtime.board import Board
+from agent.runtime.heartbeats import Heartbeats
+from agent.runtime.sync_loop import SyncLoop, Timetable
+from agent.values.sync import SyncReport, Unreachable
+
+_KB, _MB = 1000.0, 1_000_000
+
+
+class Follower:
+    """Looks for a newer list once the store is unlocked. Not for several threads at once.
+
+    Args:
+        context: of the run.
+        vault: of this device.
+        ledger: the audit log.
+    """
+
+    def __init__(self, context: Context, vault: Vault, ledger: Ledger) -> None:
+        self._context = context
+        self._vault = vault
+        self._ledger = ledger
+        self._sync: ListSync | None = None
+
+    def look(self, wait: Callable[[float], bool], progress: Progress | None = None) -> SyncReport:
+        """See `ListSync.look`."""
+        if self._vault.locked:
+            return SyncReport(Unreachable(self._vault.locked))
+        if self._sync is None:
+            self._sync = ListSync(self.parts())
+        return self._sync.look(wait, progress)
+
+    def parts(self) -> SyncParts:
+        """What a look needs.
+
+        Raises:
+            BodycamError: the store is locked, or something of the device is damaged.
+        """
+        context, keystore = self._context, self._vault.keystore
+        config, identity = context.config.sync, keystore.identity
+        return SyncParts(
+            http=http_settings(config, identity.url),
+            root=read_root(context.keys_dir, identity),
+            folder=context.state_dir,
+            list_id=config.list,
+            quota_bytes=int(config.quota_mb * _MB),
+            max_list_age_s=FIELD_TEST.max_list_age_s,
+            key_id=identity.key_id,
+            keys=keystore.keys,
+            store=self._vault.store(),
+            ledger=self._ledger,
+            clock=context.clock,
+        )
+
+
+def http_settings(config: SyncConfig, provisioned_url: str) -> HttpSettings:
+    """The configuration's own address, or else the one the device was provisioned with."""
+    return HttpSettings(
+        url=config.url or provisioned_url,
+        timeout_s=config.timeout_s,
+        bytes_per_s=config.bandwidth_kb_s * _KB,
+        ca_file=config.ca_file,
+        client_cert=config.client_cert,
+        client_key=config.client_key,
+    )
+
+
+def sync_loop(
+    context: Context,
+    vault: Vault | None,
+    ledger: Ledger,
+    *,
+    clock: Clock,
+    board: Board,
+    heartbeats: Heartbeats,
+    log: Log,
+) -> SyncLoop | None:
+    """The loop of a provisioned device; None on others."""
+    if vault is None:
+        return None
+    config = context.config.sync
+    warning = exposure(config.url or vault.keystore.identity.url)
+    if warning:
+        log.warning(warning)
+    return SyncLoop(
+        Follower(context, vault, ledger).look,
+        Timetable(config.every_s, config.jitter, random.random, now=clock.monotonic()),
+        clock=clock,
+        board=board,
+        heartbeats=heartbeats,
+        log=log,
+    )
+
+
+def unlocking(
+    vault: Vault | None, ledger: Ledger, clock: Clock, board: Board, sync: SyncLoop | None
+) -> Callable[[ControlRequest, int], dict[str, Any]]:
+    """What answers `ctl unlock`; once the store is open, a look for a newer list is due."""
+    if vault is None:
+        return _nothing_to_unlock
+
+    def opened() -> None:
+        board.locked("")
+        if sync is not None:
+            sync.nudge()
+
+    return Unlocking(vault, ledger, clock, opened)
+
+
+def _nothing_to_unlock(request: ControlRequest, uid: int) -> dict[str, Any]:
+    del request, uid
+    raise RefusedError("nothing is locked here: this device has no identity of an agency")
