@@ -130,7 +130,7 @@ class SyncConfig(_Section):
     url: str = Field(
         "",
         max_length=500,
-        pattern=r"^(https?://\\S+)?$",
+        pattern=r"^(https?://\S+)?$",
         description="The agency's list repository; empty: as provisioned, else no list is fetched.",
     )
     list: str = Field(
