@@ -12,6 +12,7 @@ from pathlib import Path
 
 from agent.adapters.clock import SystemClock
 from agent.adapters.sealing import ScryptCost
+from agent.hub.files import Disk
 from agent.ports import Clock
 
 
@@ -28,6 +29,7 @@ class HubContext:
         randomness: `n -> n random bytes`, for ids and tokens.
         ask: puts one question to the person at the terminal without echo; None without a terminal.
         cost: of a guess at the passphrase of a new key file.
+        disk: writes key files and the public folder.
     """
 
     state_dir: Path
@@ -38,6 +40,7 @@ class HubContext:
     randomness: Callable[[int], bytes] = os.urandom
     ask: Callable[[str], str] | None = None
     cost: ScryptCost = ScryptCost()  # noqa: RUF009 -- frozen
+    disk: Disk = Disk()  # noqa: RUF009 -- stateless
 
     @property
     def database(self) -> Path:

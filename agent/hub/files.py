@@ -41,21 +41,24 @@ class Disk:
                 stream.write(data)
                 stream.flush()
                 os.utime(handle, (when, when))
-                os.fsync(handle)
+                self.sync(handle)
             temporary.replace(path)
-            sync_folder(path.parent)
+            self.sync_folder(path.parent)
 
     def remove(self, path: Path) -> None:
         with reported(path):
             path.unlink(missing_ok=True)
 
-
-def sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    def sync(self, handle: int) -> None:
+        """What was written is on disk when this returns."""
         os.fsync(handle)
-    finally:
-        os.close(handle)
+
+    def sync_folder(self, folder: Path) -> None:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            self.sync(handle)
+        finally:
+            os.close(handle)
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

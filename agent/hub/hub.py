@@ -139,13 +139,13 @@ def _assemble(context: HubContext, database: HubDatabase, ring: KeyRing) -> Hub:
 def _ring(context: HubContext, database: HubDatabase, passphrases: Passphrases) -> KeyRing:
     stored = [Path(one) for one in json.loads(_need(database, "offline"))]
     places = [*context.offline_dirs, *stored, context.keys_dir / "offline"]
-    files = KeyFiles(passphrases, context.cost)
+    files = KeyFiles(passphrases, context.cost, context.disk)
     return KeyRing(context.keys_dir, tuple(dict.fromkeys(places)), files)
 
 
 def _repository(context: HubContext, database: HubDatabase, ring: KeyRing) -> Repository:
     periods = Periods(json.loads(_need(database, "periods")))
-    return Repository(PublicFolder(context.public, database), ring, periods)
+    return Repository(PublicFolder(context.public, database, context.disk), ring, periods)
 
 
 def _need(database: HubDatabase, key: str) -> str:

@@ -47,7 +47,14 @@ class Answer:
         return json.loads(self.out)
 
 
-class MortalDisk(Disk):
+class QuickDisk(Disk):
+    """Does not wait for the disk: in tests the power does not fail."""
+
+    def sync(self, handle: int) -> None:
+        pass
+
+
+class MortalDisk(QuickDisk):
     """Dies at the n-th write, after it or half-way through."""
 
     def __init__(self, lives: int, *, half: bool = False) -> None:
@@ -94,7 +101,9 @@ class HubWorld:
             files = (self.words, self.offline_words)
             given += [one for path in files for one in ("--passphrase-file", str(path))]
         args = build_parser(given[0]).parse_args(given)
-        context = replace(build_context(args, {}), clock=self.clock, cost=FAST, ask=self.ask)
+        context = replace(
+            build_context(args, {}), clock=self.clock, cost=FAST, ask=self.ask, disk=QuickDisk()
+        )
         code = importlib.import_module(COMMANDS[given[0]][0]).run(args, context)
         said = self._capsys.readouterr() if self._capsys else None
         return Answer(code, said.out if said else "", said.err if said else "")
@@ -107,7 +116,9 @@ class HubWorld:
 
     def context(self) -> HubContext:
         files = (self.words, self.offline_words)
-        return HubContext(self.state_dir, passphrase_files=files, clock=self.clock, cost=FAST)
+        return HubContext(
+            self.state_dir, passphrase_files=files, clock=self.clock, cost=FAST, disk=QuickDisk()
+        )
 
     def open(self) -> Hub:
         return open_hub(self.context())

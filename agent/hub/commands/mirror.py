@@ -10,7 +10,6 @@ from typing import Any
 from agent.cli.common import print_json
 from agent.errors import Exit
 from agent.hub.context import HubContext
-from agent.hub.files import Disk
 from agent.hub.hub import open_hub
 from agent.hub.mirror import mirror
 
@@ -38,7 +37,7 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace, context: HubContext) -> int:
     with closing(open_hub(context)) as hub, hub.repository.lock():
         hub.repository.load()
-        done = mirror(context.public, args.folder, now=context.clock.wall(), disk=Disk())
+        done = mirror(context.public, args.folder, now=context.clock.wall(), disk=context.disk)
     if context.json:
         print_json({"written": done.written, "removed": done.removed})
     else:

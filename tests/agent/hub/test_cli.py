@@ -81,6 +81,7 @@ def test_what_is_wrong_is_said_in_one_line(
     assert not (tmp_path / "hub").exists()
 
 
+@pytest.mark.slow
 def test_as_a_program_of_its_own_without_a_terminal(tmp_path: Path) -> None:
     """Nothing to ask for a passphrase: one line, and no half-made hub that stands in the way."""
     program = "import sys; from agent.hub.cli import main; sys.exit(main())"

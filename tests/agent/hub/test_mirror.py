@@ -77,6 +77,7 @@ def test_killed_at_any_write_a_device_finds_the_old_or_the_new_list(world: HubWo
     assert killed_everywhere(world) == [b"old"] * 5 + [b"new"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["root", "timestamp", "targets", "lists"])
 def test_killed_at_any_write_after_a_rotation_a_device_still_verifies(
     world: HubWorld, role: str

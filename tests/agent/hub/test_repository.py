@@ -72,7 +72,10 @@ WRITES = 5
 """Two targets, then lists, snapshot and timestamp."""
 
 
-@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize(
+    "half",
+    [pytest.param(False, id="before"), pytest.param(True, id="half", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("lives", range(WRITES))
 def test_killed_at_any_write_devices_still_see_the_old_list(
     world: HubWorld, lives: int, half: bool

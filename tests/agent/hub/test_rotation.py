@@ -38,6 +38,7 @@ def key_ids(world: HubWorld, role: str) -> set[str]:
     return {one["id"] for one in world("keys", "list", "--json").json[role]["keys"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ROLES)
 def test_devices_follow_the_new_keys_from_the_first_root(published: HubWorld, role: str) -> None:
     known, fresh = published.client("known"), published.client("fresh")
@@ -90,6 +91,7 @@ WRITES = {"root": 1, "timestamp": 3, "targets": 4, "lists": 4}
 """For timestamp: snapshot, timestamp, root. For lists: targets, lists, snapshot, timestamp."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("role", "lives"), [(role, lives) for role, most in WRITES.items() for lives in range(most)]
 )
