@@ -23,7 +23,7 @@ from typing import Annotated, Final, Literal, TypeVar
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
 from agent.adapters.device_keys import PRIVATE_BYTES, DeviceKeys
-from agent.adapters.private_files import private_directory, read_private
+from agent.adapters.private_files import read_private, require_private_directory
 from agent.adapters.sealing import (
     KEY_BYTES,
     OVERHEAD,
@@ -99,9 +99,10 @@ def read_identity(directory: Path) -> Identity:
 
     Raises:
         RefusedError: the folder or the file can be read by others, or is a link.
-        DataError, MissingFileError, DiskError: damaged, not there, unreadable.
+        MissingFileError: there is no identity.
+        DataError, DiskError: damaged, unreadable.
     """
-    private_directory(directory)
+    require_private_directory(directory)
     return _read(Identity, directory / IDENTITY)
 
 

@@ -92,11 +92,29 @@ def private_directory(path: Path) -> None:
     """
     try:
         path.mkdir(mode=PRIVATE_DIR, parents=True, exist_ok=True)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        raise DiskError(f"{path}: {why(error)}") from None
+    require_private_directory(path)
+
+
+def require_private_directory(path: Path) -> None:
+    """Hold a folder to being for the owner alone.
+
+    Raises:
+        MissingFileError: there is none.
+        RefusedError: a link, or others may look into it.
+        DiskError: it cannot be told.
+    """
+    try:
         status = os.lstat(path)
+    except FileNotFoundError:
+        raise MissingFileError(f"{path}: no such folder") from None
     except OSError as error:
         raise DiskError(f"{path}: {why(error)}") from None
     if not stat.S_ISDIR(status.st_mode):
-        raise RefusedError(f"{path}: is a link; put the folder itself there")
+        raise RefusedError(f"{path}: is a link or a file; put the folder itself there")
     _require_private(path, status)
 
 
