@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from agent.app.context import Models
 from agent.errors import BodycamError, UnavailableError
 from agent.hub.photo_judge import Judged, OpenModels, judge, unreadable
 from agent.watchlist.enrolment import EnrolmentLimits
@@ -54,7 +55,7 @@ class Studio:
         models = self.open_models() if paths else None
         for number, path in enumerate(paths):
             if models is not None:
-                yield number, judge(path, models, self.limits)
+                yield number, _judged(path, models, self.limits)
 
 
 @dataclass(slots=True)
@@ -148,8 +149,16 @@ def _work(pipe: Connection, open_models: OpenModels, limits: EnrolmentLimits) ->
         models = open_models()
         pipe.send(None)
         while True:
-            pipe.send(judge(pipe.recv(), models, limits))
+            pipe.send(_judged(pipe.recv(), models, limits))
     except BodycamError as error:
         pipe.send(error)
     except (EOFError, OSError):
         return
+
+
+def _judged(path: Path, models: Models, limits: EnrolmentLimits) -> Judged:
+    """A picture that trips a library costs only itself, such as one too large for the memory."""
+    try:
+        return judge(path, models, limits)
+    except Exception as error:  # noqa: BLE001 -- whatever a library raises at a picture
+        return unreadable("", f"{path.name}: cannot be judged ({type(error).__name__})")

@@ -103,6 +103,16 @@ def write_run(
     disk.write(folder / REJECTED, data, when=when, mode=0o600)
 
 
+def forget_run(folder: Path) -> None:
+    """Delete the reports of the latest run: they may name who has just been taken off the list.
+
+    Raises:
+        DiskError: they cannot be deleted.
+    """
+    for name in (PHOTOGRAPHS, REJECTED):
+        Disk().remove(folder / name)
+
+
 def _photograph_lines(enrolment: Enrolment, folder: Path) -> list[str]:
     accepted, rejected = len(enrolment.accepted), len(enrolment.rejected)
     lines = [f"photographs: {accepted} of {accepted + rejected} accepted{_speed(enrolment)}"]

@@ -11,7 +11,7 @@ from agent.hub.context import HubContext
 from agent.hub.desk import open_desk
 from agent.hub.progress import bars
 from agent.hub.revoke import Revocation
-from agent.hub.telling import facts_json, facts_lines
+from agent.hub.telling import facts_json, facts_lines, forget_run
 
 _EXAMPLES = """examples:
   bodycam-hub revoke wanted --entry E-17 E-18
@@ -52,6 +52,7 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         facts = desk.issue(record, revocation, now)
         if args.all:
             desk.hub.devices.forget(record.id)
+        forget_run(desk.reports(record))
     if context.json:
         print_json(facts_json(record, facts))
     else:

@@ -4,6 +4,9 @@ knows which."""
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,9 +14,11 @@ import pytest
 from agent.hub.composing import Composer
 from agent.hub.desk import Desk, open_desk
 from agent.hub.lists import Lists
+from agent.hub.lists_database import ListsDatabase
 from tests.support.hub_lists import Reader, Roll, entries, publish
 from tests.support.hub_photos import CountingDetector, PhotoWorld, PowerCut
 from tests.support.hubs import DAY_S, HubWorld, Killed, MortalDisk
+from tests.support.portraits import save_portrait
 
 OLD = {"E-1", "E-2", "E-3", "E-4"}
 NEW = OLD - {"E-2"}
@@ -114,3 +119,29 @@ def test_killed_while_templates_are_made(tmp_path: Path, monkeypatch: pytest.Mon
     assert len(done.columns) == 15
     assert done.embedded == after.detector.looks == 15 - 10
     after.database.close()
+
+
+def start(folder: Path, workers: int) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "tests.support.photo_run", str(folder), str(workers)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [0, 2])
+def test_kill_9_while_templates_are_made(tmp_path: Path, workers: int) -> None:
+    """Nothing that was written down is made again, and no worker outlives the hub."""
+    for number in range(1, 81):
+        save_portrait(tmp_path / f"{number:02d}.png", number)
+    with start(tmp_path, workers) as first:
+        assert first.stdout is not None
+        for _ in range(70):
+            assert first.stdout.readline() == "looked\n"
+        first.kill()
+        first.stdout.read()  # ends when the last process that could write has ended
+    with closing(ListsDatabase(tmp_path / "lists.sqlite")) as database:
+        ((kept,),) = database.read("SELECT count(*) FROM photograph")
+    assert 32 <= kept <= 70
+    with start(tmp_path, workers) as second:
+        said, _ = second.communicate(timeout=60)
+    assert said.splitlines()[-1] == f"made {80 - kept}"
+    assert said.count("looked") == 80 - kept
