@@ -17,8 +17,8 @@ def classify(code: int) -> SendResult:
     ================================  =========  ==============================================
     code                              result     why
     ================================  =========  ==============================================
-    0x00 success                      CONFIRMED  also every PUBACK of MQTT 3.1.1
-    0x10 no matching subscribers      CONFIRMED  the broker has it; `confirm: broker` says no more
+    0x00 success                      ACCEPTED   also every PUBACK of MQTT 3.1.1
+    0x10 no matching subscribers      ACCEPTED   the broker has it, whoever else may not
     0x90 topic name invalid           REFUSED    this event will never be taken
     0x99 payload format invalid       REFUSED    the same
     0x87 not authorised               RETRY      access lists get mended; the alert waits
@@ -26,7 +26,7 @@ def classify(code: int) -> SendResult:
     ================================  =========  ==============================================
     """
     if code < _FIRST_FAILURE:
-        return SendResult.CONFIRMED
+        return SendResult.ACCEPTED
     return SendResult.REFUSED if code in _REFUSED_CODES else SendResult.RETRY
 
 

@@ -1,227 +1,282 @@
-"""The outbox on SQLite: an event is on disk before anybody says so.
-
-One connection behind one lock, for all threads: SQLite has a single writer anyway, every
-transaction here is a few pages, and no connection is left behind by a thread that ended.
-WAL with synchronous FULL syncs the log at every commit: a commit survives a loss of power
-(sqlite.org/pragma.html#pragma_synchronous).
-"""
+"""The outbox on SQLite: an event is on disk before anybody says so."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from agent.errors import DataError, DiskError
-from agent.values import OutboxEntry, Wall
+from agent.adapters.activation_file import BOOT_ID
+from agent.adapters.clock import SystemClock
+from agent.adapters.counter_file import read_counter, write_counter
+from agent.adapters.outbox_bounds import add_gap, give_up, give_way, keep_within, read_gap
+from agent.adapters.outbox_file import OutboxFile
+from agent.adapters.outbox_rescue import Rescue, Salvage
+from agent.adapters.outbox_schema import checksum
+from agent.adapters.reserve import Reserve
+from agent.errors import DiskError
+from agent.ports import Clock
+from agent.values import Gap, Loss, Monotonic, OutboxCounts, OutboxEntry, Wall
 
-_BUSY_TIMEOUT_S = 5.0
+__all__ = ["Salvage", "SqliteOutbox"]
+
 _KEEP_COOLDOWNS_S = 30 * 86_400.0
-_MIGRATIONS = (
-    """
-    CREATE TABLE entry (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        id TEXT NOT NULL UNIQUE,
-        topic TEXT NOT NULL,
-        payload BLOB NOT NULL,
-        priority INTEGER NOT NULL,
-        created_at REAL NOT NULL,
-        attempts INTEGER NOT NULL DEFAULT 0,
-        parked TEXT
-    );
-    CREATE INDEX entry_order ON entry (priority DESC, seq) WHERE parked IS NULL;
-    CREATE TABLE cooldown (key TEXT PRIMARY KEY, id TEXT NOT NULL, until REAL NOT NULL);
-    CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
-    """,
+_ROW = "id, topic, payload, priority, created_at, gap, boot, at, sum, attempts"
+_LIVE = "parked IS NULL AND boot = ? AND at > ?"
+_HISTORICAL = "parked IS NULL AND (boot <> ? OR at IS NULL OR at <= ?)"
+_ORDER = "ORDER BY priority DESC, seq LIMIT ?"
+_INSERT = (
+    "INSERT OR IGNORE INTO entry"
+    " (id, topic, payload, priority, created_at, gap, boot, at, sum, size)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-"""Entry n takes the file from user_version n to n + 1. Append only."""
 
 
 class SqliteOutbox:
     """Durable events in one SQLite file; implements `agent.ports.Outbox`.
 
     Safe to use from several threads. Age is the order of `put`, so that a jump of the wall clock
-    does not reorder events. The file has permissions 0600, and its folder 0700 when made here.
+    does not reorder events; how old an event of this boot is, the monotonic clock tells. The file
+    has permissions 0600, and its folder 0700 when made here. Counters stand in a file beside it
+    too, so that they never go back.
 
     Args:
-        path: of the database. A damaged one is set aside as `<path>.corrupt-<n>`, never deleted,
-            and a new one begun; see `set_aside`.
+        path: of the database. A damaged one, at opening or later, is set aside as
+            `<path>.corrupt-<n>`, never deleted; what is whole in it is taken over.
+        clock: gives entries their monotonic time.
+        boot: names this boot; None: the kernel's name for it.
+        max_events, max_bytes: bounds of what is kept, bytes of payload.
+        reserve: let go when the disk is full; None: a full disk raises DiskError.
+        on_salvage: told of each damaged file, for the log; must not call the outbox.
 
     Raises:
         DiskError: the file cannot be opened, read or written.
         DataError: a newer agent made it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._set_aside: Path | None = None
-        with _storage(path):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._db = self._open_or_begin_anew()
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Clock | None = None,
+        boot: str | None = None,
+        max_events: int = 10_000,
+        max_bytes: int = 64_000_000,
+        reserve: Reserve | None = None,
+        on_salvage: Callable[[Salvage], None] | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._boot = _this_boot() if boot is None else boot
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._reserve = reserve
+        self._on_salvage = on_salvage
+        self._counters = path.with_name(path.name + ".counters")
+        self._noting = threading.Lock()
+        self._unwritten: list[Gap] = []
+        self._untidy = True
+        self.salvages: list[Salvage] = []
+        self._file = OutboxFile(path, reserve, Rescue(self._clock.wall), self._salvaged)
 
     @property
     def set_aside(self) -> Path | None:
-        """Where a damaged database was moved at opening; None when there was none. To be logged:
-        alerts in it were not sent.
-        """
-        return self._set_aside
+        """Where a damaged database was moved; None when there was none. See `salvages`."""
+        return self.salvages[0].aside if self.salvages else None
 
     def close(self) -> None:
-        with self._lock:
-            self._db.close()
+        self._file.close()
 
-    def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Wall] | None = None) -> None:
-        with self._transaction() as db:
-            added = db.execute(
-                "INSERT OR IGNORE INTO entry (id, topic, payload, priority, created_at)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (entry.id, entry.topic, entry.payload, entry.priority, entry.created_at),
-            )
-            if cooldown is not None and added.rowcount:
-                key, until = cooldown
-                db.execute(
-                    "INSERT OR REPLACE INTO cooldown VALUES (?, ?, ?)", (key, entry.id, until)
-                )
-                db.execute("DELETE FROM cooldown WHERE until < ?", (until - _KEEP_COOLDOWNS_S,))
+    def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Wall] | None = None) -> bool:
+        """As the port; a full disk raises only when there is no reserve."""
+
+        def work(db: sqlite3.Connection) -> bool:
+            self._note_unwritten(db)
+            if self._file.scarce:
+                give_way(db, Loss.DISK_FULL, size=len(entry.payload))
+            if self._insert(db, entry) and cooldown is not None:
+                _mark(db, entry.id, *cooldown)
+            keep_within(db, max_events=self._max_events, max_bytes=self._max_bytes)
+            return _is_there(db, entry.id)
+
+        self._untidy = True
+        with self._noting:
+            try:
+                kept = self._file.write(work, may_displace=True)
+            except DiskError as error:
+                if self._reserve is None or not self._reserve.is_full(error):
+                    raise
+                moment = entry.created_at
+                self._unwritten.append(Gap(moment, moment, {Loss.DISK_FULL: 1}))
+                return False
+            self._unwritten.clear()
+        return kept
 
     def cooldown(self, key: str) -> tuple[str, Wall] | None:
-        rows = self._read("SELECT id, until FROM cooldown WHERE key = ?", (key,))
+        rows = self._file.read("SELECT id, until FROM cooldown WHERE key = ?", (key,))
         return (rows[0][0], Wall(rows[0][1])) if rows else None
 
     def cooldowns(self, prefix: str) -> dict[str, tuple[str, Wall]]:
         """Every mark whose key begins with `prefix`, by the rest of the key."""
-        rows = self._read(
+        rows = self._file.read(
             "SELECT substr(key, ?), id, until FROM cooldown WHERE substr(key, 1, ?) = ?",
             (len(prefix) + 1, len(prefix), prefix),
         )
         return {key: (event, Wall(until)) for key, event, until in rows}
 
-    def pending(self, limit: int) -> list[OutboxEntry]:
-        rows = self._read(
-            "SELECT id, topic, payload, priority, created_at, attempts FROM entry"
-            " WHERE parked IS NULL ORDER BY priority DESC, seq LIMIT ?",
-            (limit,),
-        )
-        return [OutboxEntry(*row) for row in rows]
+    def pending(self, limit: int, *, live_since: Monotonic | None = None) -> list[OutboxEntry]:
+        """As the port. A row that is not what was put is damage, and is never handed out."""
+        cut = (self._boot, float("inf") if live_since is None else live_since)
+
+        def work(db: sqlite3.Connection) -> list[OutboxEntry]:
+            entries: list[OutboxEntry] = []
+            for which in (_LIVE, _HISTORICAL):
+                query = f"SELECT {_ROW} FROM entry WHERE {which} {_ORDER}"  # noqa: S608 - constants
+                rows = db.execute(query, (*cut, limit - len(entries)))
+                entries += [self._entry(row) for row in rows]
+            return entries
+
+        return self._file.run(work)
+
+    def present(self, ids: Collection[str]) -> set[str]:
+        def work(db: sqlite3.Connection) -> set[str]:
+            query = "SELECT 1 FROM entry WHERE id = ? AND parked IS NULL"
+            return {event for event in ids if db.execute(query, (event,)).fetchone()}
+
+        return self._file.run(work)
 
     def depth(self) -> int:
-        count: int = self._read("SELECT count(*) FROM entry", ())[0][0]
+        count: int = self._file.read("SELECT count(*) FROM entry")[0][0]
         return count
+
+    def counts(self) -> OutboxCounts:
+        row = self._file.read(
+            "SELECT count(*), count(parked), total(size),"
+            " (SELECT total(events) FROM given_up) FROM entry"
+        )[0]
+        unwritten = sum(gap.events for gap in self._unwritten)
+        return OutboxCounts(row[0], row[1], int(row[2]), int(row[3]) + unwritten)
 
     def parked(self) -> dict[str, str]:
         """Ids of refused entries, each with the reason given."""
-        return dict(self._read("SELECT id, parked FROM entry WHERE parked IS NOT NULL", ()))
+        return dict(self._file.read("SELECT id, parked FROM entry WHERE parked IS NOT NULL"))
 
-    def attempted(self, entry_id: str) -> None:
-        with self._transaction() as db:
-            db.execute("UPDATE entry SET attempts = attempts + 1 WHERE id = ?", (entry_id,))
+    def attempted(self, *ids: str) -> None:
+        self._for_each("UPDATE entry SET attempts = attempts + 1 WHERE id = ?", ids)
 
-    def confirmed(self, entry_id: str) -> None:
-        with self._transaction() as db:
-            db.execute("DELETE FROM entry WHERE id = ?", (entry_id,))
+    def confirmed(self, *ids: str) -> set[str]:
+        return self._for_each("DELETE FROM entry WHERE id = ?", ids)
 
     def park(self, entry_id: str, reason: str) -> None:
-        with self._transaction() as db:
-            db.execute("UPDATE entry SET parked = ? WHERE id = ?", (reason, entry_id))
+        query = "UPDATE entry SET parked = ? WHERE id = ?"
+        self._file.write(lambda db: db.execute(query, (reason, entry_id)))
+
+    def unpark(self, entry_id: str | None = None) -> int:
+        query = "UPDATE entry SET parked = NULL WHERE parked IS NOT NULL AND id = coalesce(?, id)"
+        return self._file.write(lambda db: db.execute(query, (entry_id,)).rowcount)
+
+    def expire(self, *, put_before: Monotonic, created_before: Wall) -> int:
+        query = (
+            "SELECT seq FROM entry WHERE NOT gap AND ((boot = ? AND at <= ?)"
+            " OR ((boot <> ? OR at IS NULL) AND created_at <= ?))"
+        )
+        values = (self._boot, put_before, self._boot, created_before)
+        chosen = [seq for (seq,) in self._file.read(query, values)]
+        if not chosen:
+            return 0
+        return self._file.write(lambda db: give_up(db, Loss.EXPIRED, chosen))
+
+    def report_gap(self, make: Callable[[Gap], OutboxEntry]) -> str | None:
+        """As the port. Events that not even a full disk's reserve could hold are in it, too."""
+        told = "SELECT (SELECT count(*) FROM given_up), (SELECT count(*) FROM entry WHERE gap)"
+        waiting, reported = self._file.read(told)[0]
+        if reported or not (waiting or self._unwritten):
+            return None
+
+        def work(db: sqlite3.Connection) -> str | None:
+            self._note_unwritten(db)
+            gap = read_gap(db)
+            if gap is None:
+                return None
+            entry = make(gap)
+            self._insert(db, entry)
+            db.execute("DELETE FROM given_up")
+            return entry.id
+
+        with self._noting:
+            event = self._file.write(work)
+            self._unwritten.clear()
+        return event
+
+    def tidy(self) -> None:
+        """Empty the write-ahead log, which still holds what was erased from the database."""
+        if self._untidy and not self.depth():
+            self._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+            self._untidy = False
 
     def count_up(self, key: str) -> int:
-        """Add one to a named counter, from 0, and return it; the session number is one."""
-        with self._transaction() as db:
-            db.execute(
-                "INSERT INTO meta VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET value = value + 1",
-                (key,),
-            )
-            value: int = db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()[0]
+        """Add one to a named counter, from 0, and return it; the session number is one.
+
+        The larger of database and file counts, so that the loss of either takes none back.
+        """
+        rows = self._file.read("SELECT value FROM meta WHERE key = ?", (key,))
+        value = 1 + max(read_counter(self._counters, key), rows[0][0] if rows else 0)
+        write_counter(self._counters, key, value)
+        self._file.write(lambda db: db.execute("REPLACE INTO meta VALUES (?, ?)", (key, value)))
         return value
 
-    def _open_or_begin_anew(self) -> sqlite3.Connection:
-        with _storage(self._path):
-            try:
-                return _open(self._path)
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError:
-                self._set_aside = _move_aside(self._path)
-                return _open(self._path)
+    def _salvaged(self, salvage: Salvage) -> None:
+        self.salvages.append(salvage)
+        if self._on_salvage is not None:
+            self._on_salvage(salvage)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, _storage(self._path):
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # a failed COMMIT may have rolled back already
-                    self._db.execute("ROLLBACK")
-                raise
+    def _insert(self, db: sqlite3.Connection, entry: OutboxEntry) -> bool:
+        at = self._clock.monotonic() if entry.at is None else entry.at
+        content = (
+            entry.id, entry.topic, entry.payload, entry.priority, float(entry.created_at),
+            int(entry.gap), self._boot, float(at),
+        )  # fmt: skip
+        values = (*content, checksum(*content), len(entry.payload))
+        return db.execute(_INSERT, values).rowcount > 0
 
-    def _read(self, query: str, values: tuple[object, ...]) -> list[Any]:
-        with self._lock, _storage(self._path):
-            return list(self._db.execute(query, values))
+    def _entry(self, row: tuple[Any, ...]) -> OutboxEntry:
+        *content, total, attempts = row
+        event, topic, payload, priority, created_at, gap, boot, at = content
+        if checksum(*content) != total:
+            raise sqlite3.DatabaseError(f"row {event} is malformed")
+        return OutboxEntry(
+            event, topic, payload, priority, Wall(created_at), attempts,
+            at=Monotonic(at) if boot == self._boot and at is not None else None, gap=bool(gap),
+        )  # fmt: skip
 
+    def _note_unwritten(self, db: sqlite3.Connection) -> None:
+        """What could not even be counted on the full disk; forgotten once this is committed."""
+        for gap in self._unwritten:
+            add_gap(db, gap)
 
-def _open(path: Path) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    db = sqlite3.connect(
-        path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-    )
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        _check(db)
-        _migrate(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
+    def _for_each(self, query: str, ids: tuple[str, ...]) -> set[str]:
+        """Execute for each id in one transaction; the ids that were there."""
+
+        def work(db: sqlite3.Connection) -> set[str]:
+            return {event for event in ids if db.execute(query, (event,)).rowcount}
+
+        return self._file.write(work) if ids else set()
 
 
-def _check(db: sqlite3.Connection) -> None:
-    problem: str = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if problem != "ok":
-        raise sqlite3.DatabaseError(problem)
+def _mark(db: sqlite3.Connection, event: str, key: str, until: Wall) -> None:
+    db.execute("INSERT OR REPLACE INTO cooldown VALUES (?, ?, ?)", (key, event, until))
+    db.execute("DELETE FROM cooldown WHERE until < ?", (until - _KEEP_COOLDOWNS_S,))
 
 
-def _migrate(db: sqlite3.Connection, path: Path) -> None:
-    version: int = db.execute("PRAGMA user_version").fetchone()[0]
-    if version > len(_MIGRATIONS):
-        raise DataError(f"{path}: made by a newer agent (format {version}); install that version")
-    for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
-        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
+def _is_there(db: sqlite3.Connection, event: str) -> bool:
+    return db.execute("SELECT 1 FROM entry WHERE id = ?", (event,)).fetchone() is not None
 
 
-def _move_aside(path: Path) -> Path:
-    number = 1
-    while (target := path.with_name(f"{path.name}.corrupt-{number}")).exists():
-        number += 1
-    for suffix in ("-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(target.with_name(target.name + suffix))
-    path.rename(target)
-    return target
-
-
-@contextmanager
-def _storage(path: Path) -> Iterator[None]:
-    """Turn failures of file system and SQLite into one line for the operator."""
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        what = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise DiskError(f"outbox {path}: {what}; {_mend(what)}") from error
-
-
-def _mend(what: str) -> str:
-    text = what.lower()
-    if "locked" in text:
-        return "is another agent running with this state directory?"
-    if "malformed" in text or "not a database" in text:
-        return "restart the agent: it sets a damaged outbox aside and begins a new one"
-    return "check free space and permissions of the state directory"
+def _this_boot() -> str:
+    """The kernel's name for this boot; without one, every start counts as a boot."""
+    with suppress(OSError):
+        return BOOT_ID.read_text().strip()
+    return os.urandom(8).hex()

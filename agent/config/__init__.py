@@ -11,6 +11,7 @@ from agent.config.schema import (
     ModelsConfig,
     MqttConfig,
     RecognitionConfig,
+    StorageConfig,
     TrackingConfig,
     WatchlistConfig,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "ModelsConfig",
     "MqttConfig",
     "RecognitionConfig",
+    "StorageConfig",
     "TrackingConfig",
     "WatchlistConfig",
     "dump",

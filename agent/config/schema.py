@@ -176,10 +176,11 @@ class MqttConfig(_Section):
 
 
 class DeliveryConfig(_Section):
-    confirm: Literal["broker"] = Field(
+    confirm: Literal["hub", "broker"] = Field(
         "broker",
-        description="What counts as delivered. broker: its acknowledgement (the weaker promise: "
-        "a broker may acknowledge what nobody receives).",
+        description="What counts as delivered. hub: the agency's receiver says that it has the "
+        "event. broker: its acknowledgement (the weaker promise: a broker may acknowledge what "
+        "nobody receives).",
     )
     in_flight: int = Field(20, ge=1, le=100, description="Events handed to MQTT at once.")
     ack_timeout_s: float = Field(
@@ -189,6 +190,35 @@ class DeliveryConfig(_Section):
     retry_cap_s: float = Field(60.0, ge=1, le=3600, description="Longest pause after failures, s.")
     drain_s: float = Field(
         10.0, ge=0, le=600, description="At the end of a file, wait so long for confirmations, s."
+    )
+    live_for_s: float = Field(
+        300.0,
+        ge=1,
+        le=86_400,
+        description="An event older than this is marked historical when it goes out, s.",
+    )
+    expire_s: float = Field(
+        0.0,
+        ge=0,
+        le=31_536_000,
+        description="An event not delivered within this time is given up, s; 0: never.",
+    )
+    max_events: int = Field(
+        10_000,
+        ge=10,
+        le=100_000,
+        description="Events kept on disk; beyond, the lowest priority, oldest first, is given up.",
+    )
+    max_mb: float = Field(64.0, ge=1, le=10_000, description="The same for their bytes, MB.")
+
+
+class StorageConfig(_Section):
+    reserve_mb: float = Field(
+        8.0,
+        ge=0,
+        le=1000,
+        description="Disk set aside for alerts and the audit log when the rest is full, MB; 0: "
+        "none, and a full disk ends the run.",
     )
 
 
@@ -207,3 +237,4 @@ class Config(_Section):
     store: StoreConfig = StoreConfig()
     mqtt: MqttConfig = MqttConfig()
     delivery: DeliveryConfig = DeliveryConfig()
+    storage: StorageConfig = StorageConfig()

@@ -1,8 +1,10 @@
 """What to send next, and in which words. Values in, values out."""
 
 from agent.delivery.backoff import Backoff
-from agent.delivery.core import DeliveryCore, DeliveryLimits
-from agent.delivery.events import EventContext, encode, match_event, outbox_entry
+from agent.delivery.core import DeliveryCore
+from agent.delivery.events import EventContext, encode, match_event, open_payload, outbox_entry
+from agent.delivery.gaps import gap_entry
+from agent.delivery.limits import DeliveryLimits
 from agent.delivery.session import Session
 
 __all__ = [
@@ -12,6 +14,8 @@ __all__ = [
     "EventContext",
     "Session",
     "encode",
+    "gap_entry",
     "match_event",
+    "open_payload",
     "outbox_entry",
 ]

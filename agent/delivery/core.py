@@ -4,35 +4,32 @@ Invariants, whatever the order of calls:
 
 - no id is handed over again while it is in flight;
 - at most `in_flight` ids are in flight, and none while disconnected;
-- an id leaves only by CONFIRMED or REFUSED; every other way out of flight (time-out, RETRY, a
-  lost connection) makes it due again, the last at once, since the transport itself pauses
-  before it reconnects;
-- entries are offered in the order given, which is the outbox's: priority, then age. An entry in
-  its pause holds up none behind it.
+- an id leaves only when what counts as delivered is said of it (`confirm`), or by REFUSED; every
+  other way out of flight (time-out, RETRY, GONE, a lost connection) makes it due again;
+- with `confirm: hub` the broker's acceptance frees the place in flight, no more: the id is due
+  again when the hub's word does not come in time;
+- live before historical, then priority, then the order given. An entry in its pause holds up
+  none behind it. An entry is historical from `live_for_s` on, and when its age cannot be proved;
+- what the hub has not confirmed holds up historical entries, never a live one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from agent.delivery.backoff import Backoff
+from agent.delivery.limits import DeliveryLimits
 from agent.values import DeliveryStep, Idle, Monotonic, OutboxEntry, Send, SendResult, Wait
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryLimits:
-    """Bounds of delivery.
+class _Place(Enum):
+    """Where an id is: with the transport, with the broker, or back with us."""
 
-    Attributes:
-        in_flight: events handed over and not yet answered, at most.
-        ack_timeout_s: an unanswered event is sent again after this, s.
-        backoff: pauses of an event that the receiver asked to retry.
-    """
-
-    in_flight: int
-    ack_timeout_s: float
-    backoff: Backoff
+    FLYING = "flying"
+    ACCEPTED = "accepted"
+    RESTING = "resting"
 
 
 @dataclass(slots=True)
@@ -40,18 +37,20 @@ class _Known:
     """An id that was handed over at least once and is not settled.
 
     Attributes:
-        deadline: of its answer; None when it is not in flight.
-        not_before: earliest next try.
-        failures: RETRY answers and time-outs so far.
+        place: see `_Place`.
+        due: when its answer is overdue, or its pause ends.
+        sent: the latest hand-over.
+        failures: tries in a row that ended without an answer or with RETRY.
     """
 
-    deadline: Monotonic | None
-    not_before: Monotonic
+    place: _Place
+    due: Monotonic
+    sent: Monotonic
     failures: int = field(default=0)
 
 
 class DeliveryCore:
-    """The delivery state machine; holds what is in flight and what pauses.
+    """The delivery state machine; holds what is under way and what pauses.
 
     Args:
         limits: see `DeliveryLimits`.
@@ -65,8 +64,18 @@ class DeliveryCore:
         self._up = False
 
     @property
+    def limits(self) -> DeliveryLimits:
+        return self._limits
+
+    @property
     def in_flight(self) -> int:
-        return sum(known.deadline is not None for known in self._known.values())
+        """Handed over, and not answered by the broker."""
+        return self._count(_Place.FLYING)
+
+    @property
+    def unconfirmed(self) -> int:
+        """With the broker, and not confirmed by the hub."""
+        return self._count(_Place.ACCEPTED)
 
     @property
     def look_ahead(self) -> int:
@@ -74,77 +83,139 @@ class DeliveryCore:
         return len(self._known) + self._limits.in_flight
 
     @property
+    def known(self) -> frozenset[str]:
+        """Ids that were handed over and are not settled."""
+        return frozenset(self._known)
+
+    @property
     def is_up(self) -> bool:
         return self._up
 
+    def live_since(self, *, now: Monotonic) -> Monotonic:
+        """What was put after this is live; at it or before, historical."""
+        return Monotonic(now - self._limits.live_for_s)
+
+    def is_live(self, entry: OutboxEntry, *, now: Monotonic) -> bool:
+        """Whether the entry is provably younger than `live_for_s`."""
+        return entry.at is not None and entry.at > self.live_since(now=now)
+
     def connected(self, up: bool, *, now: Monotonic) -> None:
-        """The transport came up or went down. What was in flight is due again."""
+        """The transport came up or went down. What was in flight is due again at once, since the
+        transport itself pauses before it reconnects; what the broker took, the broker has.
+        """
         self._up = up
         for known in self._known.values():
-            if known.deadline is not None:
-                known.deadline, known.not_before = None, now
+            if known.place is _Place.FLYING:
+                known.place, known.due = _Place.RESTING, now
 
     def next_step(self, pending: Iterable[OutboxEntry], *, now: Monotonic) -> DeliveryStep:
         """The one thing to do now.
 
         Args:
-            pending: at least the first `look_ahead` entries of the outbox, in its order.
+            pending: at least the first `look_ahead` entries of the outbox, by `live_since`,
+                priority and age.
             now: monotonic seconds.
         """
-        self._expire(now)
+        self._overdue(now)
         if not self._up:
             return Idle()
-        waiting = [entry for entry in pending if not entry.parked]
+        waiting = self._in_order(pending, now)
         if self.in_flight < self._limits.in_flight:
             for entry in waiting:
-                if self._is_due(entry.id, now):
-                    return Send(entry)
-        return self._rest(waiting)
+                if self._may_go(entry, now):
+                    return Send(entry, historical=not self.is_live(entry, now=now))
+        return self._rest(waiting, now)
 
     def sent(self, entry_id: str, *, now: Monotonic) -> None:
         """The entry was handed to the transport."""
-        known = self._known.setdefault(entry_id, _Known(None, now))
-        known.deadline = Monotonic(now + self._limits.ack_timeout_s)
+        due = Monotonic(now + self._limits.ack_timeout_s)
+        known = self._known.setdefault(entry_id, _Known(_Place.FLYING, due, now))
+        known.place, known.due, known.sent = _Place.FLYING, due, now
+
+    def settles(self, result: SendResult) -> bool:
+        """Whether this result means delivered, so that the entry is to leave the outbox."""
+        if result is SendResult.ACCEPTED:
+            return self._limits.confirm == "broker"
+        return result is SendResult.CONFIRMED
 
     def result(self, entry_id: str, result: SendResult, *, now: Monotonic) -> bool:
-        """An answer arrived.
+        """An answer arrived, from the transport or from the hub.
 
         Returns:
-            False when the id is not awaited (settled before): there is nothing to do.
+            False when the id is not awaited (settled before, or handed over by an earlier run):
+            nothing changed here.
         """
         known = self._known.get(entry_id)
         if known is None:
             return False
-        if result is SendResult.RETRY:
-            self._pause(known, now)
-        else:
+        if self.settles(result) or result is SendResult.REFUSED:
             del self._known[entry_id]
+        elif result is SendResult.ACCEPTED:
+            self._accepted(known, now)
+        elif result is SendResult.GONE:
+            known.place, known.due = _Place.RESTING, now
+        else:
+            self._pause(known, now)
         return True
 
-    def _expire(self, now: Monotonic) -> None:
+    def keep_only(self, ids: Collection[str]) -> None:
+        """Forget what is known of all other ids: they left the outbox without an answer."""
+        for entry_id in self._known.keys() - set(ids):
+            del self._known[entry_id]
+
+    def _count(self, place: _Place) -> int:
+        return sum(known.place is place for known in self._known.values())
+
+    def _overdue(self, now: Monotonic) -> None:
         for known in self._known.values():
-            if known.deadline is not None and known.deadline <= now:
-                known.deadline, known.not_before = None, now
+            if known.place is not _Place.RESTING and known.due <= now:
+                known.place, known.due = _Place.RESTING, now
                 known.failures += 1
+
+    def _accepted(self, known: _Known, now: Monotonic) -> None:
+        """The broker took it: the hub's turn. Patience grows while the hub is silent."""
+        if known.place is _Place.ACCEPTED:
+            return
+        wait_s = self._limits.ack_timeout_s
+        if known.failures:
+            patience = Backoff(wait_s, self._limits.longest_ack_s)
+            wait_s = max(wait_s, patience.pause_s(known.failures + 1, self._chance()))
+        known.place, known.due = _Place.ACCEPTED, max(now, Monotonic(known.sent + wait_s))
 
     def _pause(self, known: _Known, now: Monotonic) -> None:
         known.failures += 1
         pause = self._limits.backoff.pause_s(known.failures, self._chance())
-        known.deadline, known.not_before = None, Monotonic(now + pause)
+        known.place, known.due = _Place.RESTING, Monotonic(now + pause)
 
-    def _is_due(self, entry_id: str, now: Monotonic) -> bool:
-        known = self._known.get(entry_id)
-        return known is None or (known.deadline is None and known.not_before <= now)
+    def _in_order(self, pending: Iterable[OutboxEntry], now: Monotonic) -> list[OutboxEntry]:
+        """Sorting is stable: equals stay in the order given."""
+        waiting = [entry for entry in pending if not entry.parked]
+        waiting.sort(key=lambda entry: (not self.is_live(entry, now=now), -entry.priority))
+        return waiting
 
-    def _rest(self, waiting: list[OutboxEntry]) -> DeliveryStep:
+    def _may_go(self, entry: OutboxEntry, now: Monotonic) -> bool:
+        known = self._known.get(entry.id)
+        due = known is None or (known.place is _Place.RESTING and known.due <= now)
+        return due and not self._held_back(entry, now)
+
+    def _held_back(self, entry: OutboxEntry, now: Monotonic) -> bool:
+        """A silent hub must not make the broker hoard the whole outbox, again and again."""
+        return self.unconfirmed >= self._limits.unconfirmed and not self.is_live(entry, now=now)
+
+    def _rest(self, waiting: list[OutboxEntry], now: Monotonic) -> DeliveryStep:
         """Sleep until the next answer is overdue or the next pause ends.
 
-        Pauses count only while there is room to send into.
+        Pauses, and what the hub owes, count only while there is room to send into.
         """
-        times = [known.deadline for known in self._known.values() if known.deadline is not None]
+        known = self._known
+        times = [each.due for each in known.values() if each.place is _Place.FLYING]
         if len(times) < self._limits.in_flight:
-            for entry in waiting:
-                known = self._known.get(entry.id)
-                if known is not None and known.deadline is None:
-                    times.append(known.not_before)
+            times += [each.due for each in known.values() if each.place is _Place.ACCEPTED]
+            times += [
+                known[entry.id].due
+                for entry in waiting
+                if entry.id in known
+                and known[entry.id].place is _Place.RESTING
+                and not self._held_back(entry, now)
+            ]
         return Wait(min(times)) if times else Idle()

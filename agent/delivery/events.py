@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from agent.messages import (
     MATCH_TYPE,
@@ -97,14 +98,38 @@ def encode(event: MatchEvent) -> bytes:
     tree = event.model_dump(mode="json")
     if event.data.match is None:
         del tree["data"]["match"]
-    payload = json.dumps(tree, separators=(",", ":"), ensure_ascii=False).encode()
+    payload = compact(tree)
     if len(payload) > MAX_BYTES:
         raise ValueError(f"event {event.id}: {len(payload)} bytes, at most {MAX_BYTES} may be sent")
     return payload
 
 
+def compact(tree: Any) -> bytes:
+    """JSON without spaces, UTF-8."""
+    return json.dumps(tree, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def open_payload(entry: OutboxEntry, historical: bool) -> bytes:
+    """What goes out for an entry whose event is not sealed; the stored event says `false`.
+
+    An entry that is historical, and has a place to say so, says so: `data.historical`. A sealed
+    event will carry it beside its sealed data, since nothing can be written into that.
+    """
+    if not historical:
+        return entry.payload
+    try:
+        tree = json.loads(entry.payload)
+    except ValueError:
+        return entry.payload
+    data = tree.get("data") if isinstance(tree, dict) else None
+    if not isinstance(data, dict) or "historical" not in data:
+        return entry.payload
+    data["historical"] = True
+    return compact(tree)
+
+
 def outbox_entry(alert: Alert, context: EventContext) -> OutboxEntry:
-    """The entry to commit for an alert; the same bytes go out at every try."""
+    """The entry to commit for an alert; its event stays as it is over all tries."""
     return OutboxEntry(
         id=alert.id,
         topic=MATCH_TOPIC,

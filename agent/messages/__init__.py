@@ -1,6 +1,7 @@
 """Wire formats. Pydantic models; unknown fields are refused; every field is bounded."""
 
-from agent.messages.ids import new_ulid
+from agent.messages.gap import GAP_TYPE, GapData, GapEvent, GapReasons
+from agent.messages.ids import new_ulid, ulid_wall_s
 from agent.messages.match import (
     MATCH_TYPE,
     NOTICE,
@@ -16,10 +17,14 @@ from agent.messages.state import StateMessage
 from agent.messages.times import iso_utc
 
 __all__ = [
+    "GAP_TYPE",
     "MATCH_TYPE",
     "NOTICE",
     "UPDATE_TYPE",
     "FaceInfo",
+    "GapData",
+    "GapEvent",
+    "GapReasons",
     "Location",
     "MatchData",
     "MatchEvent",
@@ -28,4 +33,5 @@ __all__ = [
     "WatchlistInfo",
     "iso_utc",
     "new_ulid",
+    "ulid_wall_s",
 ]

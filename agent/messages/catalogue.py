@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from agent.messages.bundle import EnvelopeFile, ListManifest
 from agent.messages.control import ControlReply, ControlRequest
+from agent.messages.gap import GapData, GapEvent, GapReasons
 from agent.messages.match import (
     MATCH_TYPE,
     UPDATE_TYPE,
@@ -31,6 +32,7 @@ from agent.messages.state import StateMessage
 
 WIRE_MODELS: dict[str, type[BaseModel]] = {
     "match": MatchEvent,
+    "gap": GapEvent,
     "state": StateMessage,
     "control-request": ControlRequest,
     "control-reply": ControlReply,
@@ -73,6 +75,7 @@ def examples() -> dict[str, str]:
     return {
         "match.json": _text(first),
         "match.update.json": _text(_example_match(match=_FIRST_ID)),
+        "gap.json": _text(_example_gap().model_dump(mode="json")),
         "state.json": _text(state.model_dump(mode="json", by_alias=True)),
     }
 
@@ -104,6 +107,22 @@ def _example_match(match: str | None) -> dict[str, Any]:
         ),
     )
     return event.model_dump(mode="json")
+
+
+def _example_gap() -> GapEvent:
+    return GapEvent(
+        id=_UPDATE_ID,
+        source="/field-test/camera-1",
+        time="2026-03-01T18:00:00.000Z",
+        data=GapData(
+            first="2026-03-01T12:34:56.789Z",
+            last="2026-03-01T15:02:11.000Z",
+            events=42,
+            by_reason=GapReasons(outbox_full=40, disk_full=2),
+            exact=True,
+            test=True,
+        ),
+    )
 
 
 def _text(tree: Any) -> str:

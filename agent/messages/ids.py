@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_PATTERN = r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$"
 
@@ -20,3 +22,13 @@ def new_ulid(*, wall_s: float, randomness: bytes) -> str:
         raise ValueError("wall_s is outside what a ULID can hold")
     number = milliseconds << 80 | int.from_bytes(randomness, "big")
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def ulid_wall_s(ulid: str) -> float | None:
+    """The wall-clock seconds in a ULID; None when the text is none."""
+    if not re.match(ULID_PATTERN, ulid):
+        return None
+    number = 0
+    for letter in ulid[:10]:
+        number = number << 5 | _ALPHABET.index(letter)
+    return number / 1000

@@ -5,6 +5,7 @@ from agent.ports.clock import Clock
 from agent.ports.gallery import Gallery
 from agent.ports.models import Detector, Embedder, ModelIdentity
 from agent.ports.outbox import Outbox
+from agent.ports.storage import StorageEvents
 from agent.ports.transport import Transport, TransportEvents
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Gallery",
     "ModelIdentity",
     "Outbox",
+    "StorageEvents",
     "Transport",
     "TransportEvents",
 ]

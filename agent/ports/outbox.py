@@ -2,37 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Protocol
 
-from agent.values import OutboxEntry, Wall
+from agent.values import Gap, Monotonic, OutboxCounts, OutboxEntry, Wall
 
 
 class Outbox(Protocol):
     """Durable events. Every method that changes something returns after it is on disk.
 
+    Events are given up only for want of room, time or an intact disk: lowest priority first, then
+    the oldest. Each is counted until a gap event that tells of it is on disk.
+
     Raises:
         DiskError: storage failed.
     """
 
-    def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Wall] | None = None) -> None:
+    def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Wall] | None = None) -> bool:
         """Commit an entry, and in the same transaction its cool-down mark.
 
         Args:
             entry: the event. An id that is already there is left as it is.
             cooldown: (key, wall-clock seconds until which the key is cooling down).
+
+        Returns:
+            whether it is on disk; False when it was given up for want of room, and counted.
         """
 
     def cooldown(self, key: str) -> tuple[str, Wall] | None:
         """The id of the event that set the mark for `key`, and until when; None without one."""
 
-    def pending(self, limit: int) -> list[OutboxEntry]:
-        """Entries to send: not parked, highest priority first, then oldest."""
+    def pending(self, limit: int, *, live_since: Monotonic | None = None) -> list[OutboxEntry]:
+        """Entries to send, parked ones left out: those put after `live_since` in this boot
+        first, then by priority, highest first, then oldest.
+        """
+
+    def present(self, ids: Collection[str]) -> set[str]:
+        """Which of these ids are there and not parked."""
 
     def depth(self) -> int:
         """How many entries wait, parked ones included."""
 
-    def attempted(self, entry_id: str) -> None: ...
+    def counts(self) -> OutboxCounts: ...
 
-    def confirmed(self, entry_id: str) -> None: ...
+    def attempted(self, *ids: str) -> None: ...
+
+    def confirmed(self, *ids: str) -> set[str]:
+        """They arrived: erase them. Returns the ids that were there."""
 
     def park(self, entry_id: str, reason: str) -> None: ...
+
+    def unpark(self, entry_id: str | None = None) -> int:
+        """Try a refused entry again, or all of them. Returns how many there were."""
+
+    def expire(self, *, put_before: Monotonic, created_before: Wall) -> int:
+        """Give up what is too old.
+
+        Args:
+            put_before: for entries of this boot, whose age the monotonic clock proves.
+            created_before: for those of an earlier boot, which have the wall clock only.
+
+        Returns:
+            how many were given up.
+        """
+
+    def report_gap(self, make: Callable[[Gap], OutboxEntry]) -> str | None:
+        """Turn what was given up into one gap event, in one transaction.
+
+        Returns:
+            its id; None when there is nothing to tell, or an earlier gap event still waits.
+        """
+
+    def tidy(self) -> None:
+        """Let go of what erased entries left behind."""

@@ -14,6 +14,9 @@ class TransportEvents(Protocol):
 
     def result(self, entry_id: str, result: SendResult, reason: str) -> None: ...
 
+    def acknowledged(self, entry_id: str) -> None:
+        """The hub says, under its signature, that it has the event."""
+
 
 class Transport(Protocol):
     """Carries bytes to the agency."""

@@ -7,78 +7,43 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
-from agent.delivery import DeliveryCore
+from agent.delivery import DeliveryCore, open_payload
 from agent.errors import DiskError
 from agent.ports import Clock, Outbox, Transport
-from agent.values import Monotonic, OutboxEntry, Send, SendResult, Wait
+from agent.runtime.delivery_status import Answer, DeliveryStatus, Event, Link, Woken
+from agent.values import Gap, Monotonic, OutboxEntry, Send, SendResult, Wait, Wall
+
+__all__ = ["DeliveryLoop", "DeliveryStatus"]
 
 _LONGEST_SLEEP_S = 0.5
 """The caller wants a heartbeat every second."""
 _DISK_PAUSE_S = 1.0
+_UPKEEP_S = 2.0
 _LATENCIES_KEPT = 4096
 _IDS_TIMED = 10_000
 _FOREVER = Monotonic(math.inf)
 
 
-@dataclass(frozen=True, slots=True)
-class _Woken:
-    """There may be something new in the outbox."""
-
-    entry_id: str | None
-    at: Monotonic
-
-
-@dataclass(frozen=True, slots=True)
-class _Link:
-    up: bool
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    entry_id: str
-    result: SendResult
-    reason: str
-    at: Monotonic
-
-
-_Event: TypeAlias = _Woken | _Link | _Answer
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryStatus:
-    """Where delivery stands.
-
-    Attributes:
-        delivered: events confirmed since the start.
-        refused: events refused for good since the start; parked in the outbox.
-        pending: events in the outbox, parked ones included.
-        connected: the transport is up.
-        last_error: the latest trouble in one line; empty once connected again.
-    """
-
-    delivered: int = 0
-    refused: int = 0
-    pending: int = 0
-    connected: bool = False
-    last_error: str = ""
-
-
 class DeliveryLoop:
     """Delivers what is in the outbox, until stopped.
 
-    `start`, `stop`, `notify`, `drain`, `status` and `latencies_s` are for any thread. `connected`
-    and `result` make it the `agent.ports.TransportEvents` of its transport: they only enqueue.
+    `start`, `stop`, `notify`, `drain`, `status` and `latencies_s` are for any thread. `connected`,
+    `result` and `acknowledged` make it the `agent.ports.TransportEvents` of its transport: they
+    only enqueue.
 
     Args:
         outbox: others may write to it meanwhile; they call `notify` after each `put`.
         transport: started and stopped here.
         core: the rules; touched by this loop's thread alone.
-        clock: monotonic time is read.
+        clock: both times are read.
         beat: called at least once a second while the thread is well.
+        finish: what goes out for an entry, and whether it is historical; called at every try.
+            A ValueError of it parks the entry.
+        make_gap: the event that tells of lost ones; None: they are counted and not reported.
+        upkeep: called every two seconds, to see whether a full disk has space again.
     """
 
     def __init__(
@@ -88,13 +53,21 @@ class DeliveryLoop:
         core: DeliveryCore,
         clock: Clock,
         beat: Callable[[], None],
+        *,
+        finish: Callable[[OutboxEntry, bool], bytes] = open_payload,
+        make_gap: Callable[[Gap], OutboxEntry] | None = None,
+        upkeep: Callable[[], None] | None = None,
     ) -> None:
         self._outbox = outbox
         self._transport = transport
         self._core = core
         self._clock = clock
         self._beat = beat
-        self._events: deque[_Event] = deque()
+        self._finish = finish
+        self._make_gap = make_gap
+        self._upkeep = upkeep
+        self._next_upkeep = Monotonic(-math.inf)
+        self._events: deque[Event] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._changed = threading.Condition()
@@ -111,13 +84,23 @@ class DeliveryLoop:
 
     def notify(self, entry_id: str | None = None) -> None:
         """An entry was committed just now; with its id its alert-to-ack latency is measured."""
-        self._enqueue(_Woken(entry_id, self._clock.monotonic()))
+        self._enqueue(Woken(entry_id, self._clock.monotonic()))
 
     def connected(self, up: bool, reason: str) -> None:
-        self._enqueue(_Link(up, reason))
+        self._enqueue(Link(up, reason))
 
     def result(self, entry_id: str, result: SendResult, reason: str) -> None:
-        self._enqueue(_Answer(entry_id, result, reason, self._clock.monotonic()))
+        self._enqueue(Answer(entry_id, result, reason, self._clock.monotonic()))
+
+    def acknowledged(self, entry_id: str) -> None:
+        """The hub has the event; the transport has verified that it is the hub who says so."""
+        self.result(entry_id, SendResult.CONFIRMED, "acknowledged by the hub")
+
+    def unpark(self, entry_id: str | None = None) -> int:
+        """Try refused entries again, all or one; for any thread. Returns how many there were."""
+        count = self._outbox.unpark(entry_id)
+        self.notify()
+        return count
 
     @property
     def status(self) -> DeliveryStatus:
@@ -163,8 +146,9 @@ class DeliveryLoop:
         asked = self._asked
         try:
             self._take_events(now)
+            self._look_after(now)
             empty, until = self._send_what_is_due(now)
-            self._change(pending=self._outbox.depth())
+            self._count_outbox()
         except DiskError as error:
             self._change(last_error=str(error))
             return Monotonic(now + _DISK_PAUSE_S)
@@ -182,60 +166,116 @@ class DeliveryLoop:
             self._wake.wait(min(max(0.0, until - now), _LONGEST_SLEEP_S))
             self._wake.clear()
 
-    def _enqueue(self, event: _Event) -> None:
+    def _enqueue(self, event: Event) -> None:
         self._events.append(event)
         self._wake.set()
 
     def _take_events(self, now: Monotonic) -> None:
         while self._events:
-            self._take(self._events.popleft(), now)
+            event = self._events.popleft()
+            if isinstance(event, Link):
+                self._core.connected(event.up, now=now)
+                self._change(connected=event.up, last_error="" if event.up else event.reason)
+            elif isinstance(event, Woken):
+                self._time(event)
+            elif self._core.settles(event.result):
+                self._deliver(event, now)
+            else:
+                self._take_back(event, now)
 
-    def _take(self, event: _Event, now: Monotonic) -> None:
-        if isinstance(event, _Link):
-            self._core.connected(event.up, now=now)
-            self._change(connected=event.up, last_error="" if event.up else event.reason)
-        elif isinstance(event, _Answer):
-            self._settle(event, now)
-        elif event.entry_id is not None:
+    def _time(self, event: Woken) -> None:
+        if event.entry_id is not None:
             self._since[event.entry_id] = event.at
             if len(self._since) > _IDS_TIMED:
                 del self._since[next(iter(self._since))]
 
-    def _settle(self, answer: _Answer, now: Monotonic) -> None:
-        """Commit an answer, then tell the core: a failed commit counts as no answer."""
+    def _deliver(self, first: Answer, now: Monotonic) -> None:
+        """Erase what arrived, and all that arrived with it, in one commit; then tell the core: a
+        failed commit counts as no answer. An event of an earlier run is erased like any other.
+        """
+        answers = [first]
+        while self._events and isinstance(then := self._events[0], Answer):
+            if not self._core.settles(then.result):
+                break
+            answers.append(then)
+            self._events.popleft()
         try:
-            if answer.result is SendResult.CONFIRMED:
-                self._outbox.confirmed(answer.entry_id)
-            elif answer.result is SendResult.REFUSED:
-                self._outbox.park(answer.entry_id, answer.reason)
+            erased = self._outbox.confirmed(*(answer.entry_id for answer in answers))
         except DiskError:
-            self._core.result(answer.entry_id, SendResult.RETRY, now=now)
+            for answer in answers:
+                self._core.result(answer.entry_id, SendResult.RETRY, now=now)
             raise
-        if self._core.result(answer.entry_id, answer.result, now=now):
-            self._count(answer)
+        for answer in answers:
+            self._core.result(answer.entry_id, answer.result, now=now)
+            if answer.entry_id in erased:
+                erased.discard(answer.entry_id)
+                self._count_delivered(answer)
 
-    def _count(self, answer: _Answer) -> None:
-        if answer.result is not SendResult.CONFIRMED:
-            self._change(last_error=f"{answer.entry_id}: {answer.reason}")
+    def _count_delivered(self, answer: Answer) -> None:
+        self._change(delivered=self._status.delivered + 1)
+        since = self._since.pop(answer.entry_id, None)
+        if since is not None:
+            self._latencies_s.append(answer.at - since)
+
+    def _take_back(self, answer: Answer, now: Monotonic) -> None:
+        """Neither delivered nor lost: the entry stays."""
+        if answer.result is SendResult.REFUSED:
+            try:
+                self._outbox.park(answer.entry_id, answer.reason)
+            except DiskError:
+                self._core.result(answer.entry_id, SendResult.RETRY, now=now)
+                raise
+        known = self._core.result(answer.entry_id, answer.result, now=now)
+        if not known or answer.result is SendResult.ACCEPTED:
+            return
+        self._change(last_error=f"{answer.entry_id}: {answer.reason}")
         if answer.result is SendResult.REFUSED:
             self._change(refused=self._status.refused + 1)
-        elif answer.result is SendResult.CONFIRMED:
-            self._change(delivered=self._status.delivered + 1)
-            since = self._since.pop(answer.entry_id, None)
-            if since is not None:
-                self._latencies_s.append(answer.at - since)
+
+    def _look_after(self, now: Monotonic) -> None:
+        """Now and then: give up what is too old, forget what is gone, let the disk recover."""
+        if now < self._next_upkeep:
+            return
+        self._next_upkeep = Monotonic(now + _UPKEEP_S)
+        if self._upkeep is not None:
+            self._upkeep()
+        expire_s = self._core.limits.expire_s
+        if expire_s:
+            self._outbox.expire(
+                put_before=Monotonic(now - expire_s),
+                created_before=Wall(self._clock.wall() - expire_s),
+            )
+        self._core.keep_only(self._outbox.present(self._core.known))
+        self._outbox.tidy()
 
     def _send_what_is_due(self, now: Monotonic) -> tuple[bool, Monotonic]:
         """Whether there was nothing to send at all, and when something is due next."""
-        pending = self._outbox.pending(self._core.look_ahead)
+        if self._make_gap is not None and self._core.is_up:
+            self._outbox.report_gap(self._make_gap)
+        live_since = self._core.live_since(now=now)
+        pending = self._outbox.pending(self._core.look_ahead, live_since=live_since)
+        sent: list[str] = []
         while isinstance(step := self._core.next_step(pending, now=now), Send):
-            self._send(step.entry, now)
+            if self._send(step, now):
+                sent.append(step.entry.id)
+        self._outbox.attempted(*sent)
         return not pending, step.until if isinstance(step, Wait) else _FOREVER
 
-    def _send(self, entry: OutboxEntry, now: Monotonic) -> None:
+    def _send(self, step: Send, now: Monotonic) -> bool:
+        entry = step.entry
         self._core.sent(entry.id, now=now)
-        self._transport.send(entry.id, entry.topic, entry.payload)
-        self._outbox.attempted(entry.id)
+        try:
+            payload = self._finish(entry, step.historical)
+        except ValueError as error:
+            reason = f"it cannot be made ready to send: {error}"
+            self._take_back(Answer(entry.id, SendResult.REFUSED, reason, now), now)
+            return False
+        self._transport.send(entry.id, entry.topic, payload)
+        return True
+
+    def _count_outbox(self) -> None:
+        counts = self._outbox.counts()
+        self._change(pending=counts.events, parked=counts.parked, given_up=counts.given_up)
 
     def _change(self, **fields: Any) -> None:
         self._status = replace(self._status, **fields)

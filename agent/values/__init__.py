@@ -5,7 +5,17 @@ One type per arrow of the pipeline. Nothing here has behaviour beyond checking i
 
 from agent.values.alerts import Alert, Decision, FaceMeasure, Verdict, WatchlistRef
 from agent.values.arrays import F32, U8, Array, BgrImage, Boxes, Crops, Landmarks, Vectors
-from agent.values.delivery import DeliveryStep, Idle, OutboxEntry, Send, SendResult, Wait
+from agent.values.delivery import (
+    DeliveryStep,
+    Gap,
+    Idle,
+    Loss,
+    OutboxCounts,
+    OutboxEntry,
+    Send,
+    SendResult,
+    Wait,
+)
 from agent.values.faces import Embedding, FaceCrop, FaceDetections, FaceQuality
 from agent.values.frame import CaptureCounts, Frame
 from agent.values.gallery import Candidate, Candidates, EntryRef
@@ -32,9 +42,12 @@ __all__ = [
     "FaceMeasure",
     "FaceQuality",
     "Frame",
+    "Gap",
     "Idle",
     "Landmarks",
+    "Loss",
     "Monotonic",
+    "OutboxCounts",
     "OutboxEntry",
     "Send",
     "SendResult",

@@ -41,6 +41,14 @@ def an_alert(number: int = 1, **changes: object) -> Alert:
     return replace(alert, **changes)
 
 
-def an_entry(number: int, *, priority: int = 0, payload: bytes | None = None) -> OutboxEntry:
+def an_entry(
+    number: int,
+    *,
+    priority: int = 0,
+    payload: bytes | None = None,
+    at: float | None = 0.0,
+) -> OutboxEntry:
+    """Put when the monotonic clock began, unless told otherwise."""
     body = payload if payload is not None else b'{"n":%d}' % number
-    return OutboxEntry(ulid(number), "match", body, priority, Wall(1_800_000_000.0 + number))
+    wall = Wall(1_800_000_000.0 + number)
+    return OutboxEntry(ulid(number), "match", body, priority, wall, at=at)

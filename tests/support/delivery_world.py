@@ -39,7 +39,7 @@ class ScriptedTransport:
     def cut(self, reason: str = "cut") -> None:
         self.events.connected(False, reason)
 
-    def answer(self, entry_id: str, result: SendResult = SendResult.CONFIRMED) -> None:
+    def answer(self, entry_id: str, result: SendResult = SendResult.ACCEPTED) -> None:
         self.events.result(entry_id, result, f"broker said {result.value}")
 
 

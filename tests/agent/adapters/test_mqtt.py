@@ -80,7 +80,7 @@ def test_events_reach_a_subscriber_and_are_confirmed(broker, connect, tmp_path):
             transport.send(f"id-{number}", "match", b'{"n":%d}' % number)
 
         assert sorted(ears.wait_for_results(5)) == [
-            (f"id-{number}", SendResult.CONFIRMED) for number in range(5)
+            (f"id-{number}", SendResult.ACCEPTED) for number in range(5)
         ]
         wait_until(lambda: len(receiver.matches()) == 5, "five events")
         assert receiver.matches() == [{"n": number} for number in range(5)]
@@ -144,7 +144,7 @@ def test_a_broker_that_is_not_there_is_reported_and_tried_again(broker, connect)
     broker.start()
     ears.wait_for_link(True)
     transport.send("id-1", "match", b"{}")
-    assert ears.wait_for_results(1) == [("id-1", SendResult.CONFIRMED)]
+    assert ears.wait_for_results(1) == [("id-1", SendResult.ACCEPTED)]
 
 
 def test_a_silent_broker_is_left_when_an_id_is_sent_twice(broker, connect):
@@ -170,7 +170,7 @@ def test_an_older_broker_is_spoken_to_in_its_own_version(recording_broker, conne
     ears.wait_for_link(True)
     transport.send("id-1", "match", b"{}")
 
-    assert ears.wait_for_results(1) == [("id-1", SendResult.CONFIRMED)]
+    assert ears.wait_for_results(1) == [("id-1", SendResult.ACCEPTED)]
     assert recording_broker.heard.levels == [5, 4]
 
 
@@ -184,8 +184,8 @@ def test_embedded_broker_speaks_3_and_mosquitto_5(broker, connect):
 @pytest.mark.parametrize(
     ("code", "result"),
     [
-        (0x00, SendResult.CONFIRMED),
-        (0x10, SendResult.CONFIRMED),
+        (0x00, SendResult.ACCEPTED),
+        (0x10, SendResult.ACCEPTED),
         (0x80, SendResult.RETRY),
         (0x83, SendResult.RETRY),
         (0x87, SendResult.RETRY),
@@ -214,7 +214,7 @@ def test_what_was_sent_while_disconnected_is_not_kept(recording_broker, connect)
     ears.wait_for_link(True)
     transport.send("id-2", "match", b"kept")
 
-    assert ears.wait_for_results(1) == [("id-2", SendResult.CONFIRMED)]
+    assert ears.wait_for_results(1) == [("id-2", SendResult.ACCEPTED)]
     assert recording_broker.heard.events() == [b"kept"]
 
 
@@ -230,7 +230,7 @@ def test_what_a_lost_connection_held_is_not_sent_again_by_itself(recording_broke
     recording_broker.answer_all()
     transport.send("id-0", "match", b"0")
 
-    assert ears.wait_for_results(1) == [("id-0", SendResult.CONFIRMED)]
+    assert ears.wait_for_results(1) == [("id-0", SendResult.ACCEPTED)]
     assert recording_broker.heard.events() == [b"0", b"1", b"2", b"0"]
 
 
@@ -257,7 +257,7 @@ def test_an_event_too_large_for_the_broker_is_refused_here(recording_broker, con
 
     assert sorted(ears.wait_for_results(2)) == [
         ("id-1", SendResult.REFUSED),
-        ("id-2", SendResult.CONFIRMED),
+        ("id-2", SendResult.ACCEPTED),
     ]
 
 

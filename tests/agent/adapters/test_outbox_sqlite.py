@@ -130,7 +130,7 @@ def test_only_the_owner_can_read_it(open_outbox, path):
 
 
 def test_commits_are_synced_to_the_write_ahead_log(open_outbox):
-    db = open_outbox()._db
+    db = open_outbox()._file.connection
     assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
 

@@ -26,10 +26,10 @@ class FailingDisk(SqliteOutbox):
 
     full = False
 
-    def confirmed(self, entry_id: str) -> None:
+    def confirmed(self, *ids: str) -> set[str]:
         if self.full:
             raise DiskError("outbox: disk full; free some space")
-        super().confirmed(entry_id)
+        return super().confirmed(*ids)
 
 
 class World:
