@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from agent.adapters.device_identity import read_root
 from agent.adapters.http_fetch import HttpSettings, exposure
 from agent.app.context import Context
-from agent.app.sync import Ledger, ListSync, Progress, SyncParts
-from agent.app.vault import Unlocking, Vault
+from agent.app.sync import ListSync
+from agent.app.sync_parts import Ledger, Progress, SyncParts
+from agent.app.vault import Unlocking, Vault, open_store, require_unlock_as_configured
 from agent.config.schema import SyncConfig
 from agent.errors import RefusedError
 from agent.messages.control import ControlRequest
@@ -69,6 +71,30 @@ class Follower:
             ledger=self._ledger,
             clock=context.clock,
         )
+
+
+def open_vault(context: Context, space: str) -> Vault:
+    """The secrets of this device, for a command. To be closed.
+
+    Args:
+        context: of the command.
+        space: family of the embedder in use.
+
+    Raises:
+        RefusedError: it has no identity, or is locked: only the running agent has its keys.
+        BodycamError: something of it is damaged.
+    """
+    if not context.provisioned:
+        raise RefusedError(
+            "this device has no identity yet, so it follows no list: bodycam-agent provision"
+        )
+    keystore, config = context.keystore(), context.config
+    require_unlock_as_configured(keystore.identity, config)
+    opener = partial(open_store, context.state_dir, keystore, config, FIELD_TEST, space)
+    vault = Vault(keystore, opener)
+    if vault.locked:
+        raise RefusedError(f"{vault.locked} (a running agent has the keys in its memory alone)")
+    return vault
 
 
 def http_settings(config: SyncConfig, provisioned_url: str) -> HttpSettings:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from agent.app import Context
-from agent.cli import watchlist_enrol, watchlist_import
+from agent.cli import watchlist_enrol, watchlist_import, watchlist_sync
 from agent.cli.common import print_json
 from agent.errors import Exit, RefusedError, UsageError
 from agent.messages import iso_utc
@@ -29,6 +29,8 @@ _EXAMPLES = """examples:
   bodycam-agent watchlist show S-1-1
   bodycam-agent watchlist remove --subject S-1
   bodycam-agent watchlist stats
+  bodycam-agent watchlist sync
+  bodycam-agent watchlist verify
 
 Ids are opaque: never put a name into one. A running agent notices a change within a second.
 """
@@ -37,8 +39,9 @@ Ids are opaque: never put a name into one. A running agent notices a change with
 def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "watchlist",
-        help="enrol, list, show, remove: the local list",
-        description="The local watchlist in the state folder. Every change is audited.",
+        help="the local list, or the agency's: enrol, list, show, remove, stats, sync, verify",
+        description="The local watchlist in the state folder, or on a provisioned device the "
+        "agency's (stats, sync, verify). Every change is audited.",
         epilog=_EXAMPLES,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -56,6 +59,7 @@ def register(subparsers: Any) -> None:
     actions.add_parser(
         "stats", help="counts by basis, purpose, expiry and embedder", epilog=_EXAMPLES
     )
+    watchlist_sync.register(actions)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
@@ -71,6 +75,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         "show": _show,
         "remove": _remove,
         "stats": _stats,
+        "sync": watchlist_sync.run_sync,
+        "verify": watchlist_sync.run_verify,
     }
     return actions[args.action](args, context)
 
@@ -149,8 +155,10 @@ def _remove(args: argparse.Namespace, context: Context) -> int:
 
 def _stats(args: argparse.Namespace, context: Context) -> int:
     del args
-    stored, now = context.watchlist().load(), context.clock.wall()
-    answer = _figures(stored, now)
+    if context.provisioned:
+        answer = watchlist_sync.stats(context)
+    else:
+        answer = _figures(context.watchlist().load(), context.clock.wall())
     if context.json:
         print_json(answer)
         return int(Exit.OK)

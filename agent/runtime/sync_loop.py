@@ -99,6 +99,8 @@ class SyncStatus:
         last_look, last_good: when the latest one ended, and the latest that was good, wall.
         received: bytes of the latest one.
         result: of the latest one, in one line.
+        kind: of the result: nochange, installed, withdrawn, unreachable, refused; empty at first.
+        fault: of a refusal.
     """
 
     looks: int = 0
@@ -106,6 +108,8 @@ class SyncStatus:
     last_good: Wall | None = None
     received: int = 0
     result: str = "not looked yet"
+    kind: str = ""
+    fault: str | None = None
 
 
 class SyncLoop:
@@ -186,6 +190,8 @@ class SyncLoop:
             status, left = self._status, self._timetable.due - self._clock.monotonic()
         return {
             "result": status.result,
+            "kind": status.kind,
+            "fault": status.fault,
             "last_good": None if status.last_good is None else iso_utc(status.last_good),
             "last_look": None if status.last_look is None else iso_utc(status.last_look),
             "looks": status.looks,
@@ -216,6 +222,8 @@ class SyncLoop:
                 last_good=now if good else self._status.last_good,
                 received=report.received,
                 result=line,
+                kind=type(result).__name__.lower(),
+                fault=result.fault.value if isinstance(result, Refused) else None,
             )
         if good:
             self._board.sync("")

@@ -13,7 +13,8 @@ from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.http_fetch import HttpSettings
 from agent.adapters.sealed_store import SealedListStore
 from agent.adapters.sealing import key_id
-from agent.app.sync import ListSync, SyncParts
+from agent.app.sync import ListSync
+from agent.app.sync_parts import SyncParts
 from agent.audit.chain import read_record
 from agent.errors import BodycamError
 from agent.values import Wall
