@@ -7,11 +7,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.cli.common import print_json, say
-from agent.errors import Exit, UnavailableError
+from agent.errors import BodycamError, Exit, UnavailableError
 from agent.values.sync import Fault, Refused, SyncReport, Unreachable
 
 if TYPE_CHECKING:
@@ -102,6 +102,8 @@ def _sync_here(context: Context) -> int:
         warning = exposure(context.config.sync.url or vault.keystore.identity.url)
         if warning:
             say(f"warning: {warning}")
+        with suppress(BodycamError):  # a damaged file is found by reading it, then fetched again
+            vault.store().load(now=context.clock.wall())
         with _bar() as progress:
             never = threading.Event()
             report = Follower(context, vault, context.audit()).look(never.wait, progress)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -55,10 +55,12 @@ class World:
     Args:
         clock: of the agency; what is signed expires by it.
         files: what the file server serves; changed by `commit`.
+        space: family of embedders of its lists.
     """
 
-    def __init__(self, clock: FakeClock, files: dict[str, bytes]) -> None:
+    def __init__(self, clock: FakeClock, files: dict[str, bytes], space: str = SPACE) -> None:
         self.clock = clock
+        self.space = space
         self.files = files
         self.lives = dict.fromkeys(ROLES, 30 * DAY) | {"timestamp": DAY}
         self.signers = {role: CryptoSigner.generate_ed25519() for role in ROLES}
@@ -89,8 +91,8 @@ class World:
             "version": version,
             "created": self.clock.wall_now,
             "not_after": self.clock.wall_now + DAY,
-            "space": SPACE,
-            "dim": DIM,
+            "space": self.space,
+            "dim": parts[0].dim if parts else DIM,
             "entries": sum(entries for entries, _ in live),
             "templates": sum(templates for _, templates in live),
             "shards": tuple(shards),
@@ -213,7 +215,7 @@ class World:
 
     def _shard(self, columns: Columns, removed: tuple[int, ...]) -> ShardRef:
         """The same entries stay the same file under the same key."""
-        plain = encode_shard(columns, SPACE)
+        plain = encode_shard(columns, self.space)
         if plain not in self._shards:
             key = new_key()
             self._shards[plain] = key, encrypt(key, plain, SHARD_ABOUT)
@@ -232,9 +234,6 @@ def tuf_reads(monkeypatch: pytest.MonkeyPatch, clock: FakeClock) -> None:
     at = types.SimpleNamespace(now=lambda zone: datetime.fromtimestamp(clock.wall_now, zone))
     fake = types.SimpleNamespace(datetime=at, timezone=timezone)
     monkeypatch.setattr(trusted_metadata_set, "datetime", fake)
-
-
-Spoil = Callable[[World], None]
 
 
 def _live(columns: Columns, removed: tuple[int, ...]) -> tuple[int, int]:
