@@ -73,4 +73,19 @@ class NewGallery:
     same_list: bool = False
 
 
-Order: TypeAlias = Arm | Disarm | NewGallery
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """The list may not be used any more: nobody is matched, and the device disarms.
+
+    Attributes:
+        gallery: nobody's.
+        reason: why, in one line.
+        uid: of the agent itself.
+    """
+
+    gallery: Gallery
+    reason: str
+    uid: int
+
+
+Order: TypeAlias = Arm | Disarm | NewGallery | Withdraw

@@ -25,7 +25,7 @@ from agent.runtime.arming import Arming, mark_key
 from agent.runtime.board import Board
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.mailbox import Mailbox
-from agent.runtime.orders import Arm, NewGallery, Order
+from agent.runtime.orders import Arm, NewGallery, Order, Withdraw
 from agent.runtime.tally import Tally
 from agent.values import Alert, Frame, Monotonic, Wall
 
@@ -137,6 +137,9 @@ class PipelineLoop:
         if isinstance(order, NewGallery):
             self._swap(order)
             return
+        if isinstance(order, Withdraw):
+            self._withdraw(order)
+            return
         try:
             if isinstance(order, Arm):
                 self._arm(order)
@@ -152,7 +155,7 @@ class PipelineLoop:
 
     def _arm(self, order: Arm) -> None:
         self._disarm("armed anew", order.uid)
-        self._require_unlocked(order)
+        self._require_list(order)
         activation = self._arming.begin(order)
         try:
             self._pipeline.arm(activation)
@@ -170,11 +173,15 @@ class PipelineLoop:
         self._around.board.armed(order.reason)
         self._around.log.info("armed", reason=order.reason, uid=order.uid)
 
-    def _require_unlocked(self, order: Arm) -> None:
-        locked = self._around.board.condition.locked
-        if locked:
-            self._refused("arm", locked, order.uid, order.authorisation)
-            raise RefusedError(locked)
+    def _require_list(self, order: Arm) -> None:
+        """There is no arming with a locked store, nor with nobody's list in the place of one that
+        may not be used.
+        """
+        now = self._around.board.condition
+        problem = now.locked or ("" if self.gallery.templates else now.watchlist)
+        if problem:
+            self._refused("arm", problem, order.uid, order.authorisation)
+            raise RefusedError(problem)
 
     def _record_arming(self, activation: Activation, order: Arm) -> None:
         around, ref = self._around, self.gallery.ref
@@ -225,6 +232,14 @@ class PipelineLoop:
         self._note_threshold()
         around.board.list_in_use(ref.id, ref.version)
         around.log.info("new watchlist", version=ref.version, templates=gallery.templates)
+
+    def _withdraw(self, order: Withdraw) -> None:
+        self._disarm(order.reason, order.uid)
+        self.gallery = order.gallery
+        self._pipeline.swap_gallery(order.gallery)
+        self._refused("list", order.reason, order.uid, "")
+        self._around.board.list_in_use(order.gallery.ref.id, order.gallery.ref.version)
+        self._around.board.watchlist(order.reason)
 
     def _refused(self, what: str, why: str, uid: int, authorisation: str) -> None:
         fields: dict[str, str | int] = {"what": what, "reason": _one_line(why), "uid": uid}

@@ -65,20 +65,25 @@ class Published:
 
 
 def publish(
-    parts: Sequence[Columns], *, version: int = 1, not_after: float = NOW + DAY
+    parts: Sequence[Columns],
+    *,
+    version: int = 1,
+    not_after: float = NOW + DAY,
+    created: float = NOW - HOUR,
+    space: str = SPACE,
 ) -> Published:
     """A list of one shard for each part."""
     refs, shards = [], {}
     for columns in parts:
-        ref, blob = sealed_shard(columns)
+        ref, blob = sealed_shard(columns, space)
         refs.append(ref)
         shards[ref.name] = blob
     manifest = ListManifest(
         list="L-1",
         version=version,
-        created=NOW - HOUR,
+        created=created,
         not_after=not_after,
-        space=SPACE,
+        space=space,
         dim=parts[0].dim,
         entries=sum(len(part) for part in parts),
         templates=sum(len(part.owner) for part in parts),
@@ -87,9 +92,9 @@ def publish(
     return Published(manifest, shards)
 
 
-def sealed_shard(columns: Columns) -> tuple[ShardRef, bytes]:
+def sealed_shard(columns: Columns, space: str = SPACE) -> tuple[ShardRef, bytes]:
     key = new_key()
-    blob = encrypt(key, encode_shard(columns, SPACE), SHARD_ABOUT)
+    blob = encrypt(key, encode_shard(columns, space), SHARD_ABOUT)
     name = hashlib.sha256(blob).hexdigest()
     return a_shard(name, len(blob), key, len(columns), ()), blob
 
