@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,3 +112,17 @@ class ListsDatabase:
             raise DiskError(f"{self._path}: {error}") from None
         except sqlite3.DatabaseError as error:
             raise DataError(f"{self._path}: {error}; restore a copy") from None
+
+
+def list_ids(path: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Ids of lists that are named; what is no name of a list stays as it is.
+
+    Args:
+        path: of the database, which need not exist.
+        names: names or ids.
+    """
+    if not path.exists():
+        return tuple(names)
+    with closing(ListsDatabase(path)) as database:
+        known = dict(database.read("SELECT name, id FROM list"))
+    return tuple(known.get(one, one) for one in names)

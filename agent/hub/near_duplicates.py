@@ -17,7 +17,7 @@ FMR: Final = 1e-6
 """One pair of different people in a million is as similar: what is above deserves a look."""
 MOST: Final = 10_000
 """Pairs that are named; the rest is counted."""
-_ROWS, _COLUMNS = 1024, 16_384
+_ROWS, _COLUMNS = 1024, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,8 @@ def _hits(
         block = vectors[rows]
         for left in range(start - start % _COLUMNS if whole else 0, len(vectors), _COLUMNS):
             product = block @ vectors[left : left + _COLUMNS].T
-            at, to = np.nonzero(product >= least)
-            one, other, similarity = rows[at], to + left, product[at, to]
+            flat = np.flatnonzero(product.ravel() >= least)  # in one dimension numpy is quick
+            at, to = np.divmod(flat, product.shape[1])
+            one, other, similarity = rows[at], to + left, product.ravel()[flat]
             apart = one != other
             yield start + len(rows), one[apart], other[apart], similarity[apart]

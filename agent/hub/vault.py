@@ -2,7 +2,9 @@
 
 All of it is encrypted under one data key. That is derived from a key file like those of the roles
 (PKCS #8, locked with scrypt of the hub's passphrase), so that no other way of keeping keys is
-needed: a stolen `lists.sqlite` without the passphrase gives counts and dates.
+needed. What a stolen `lists.sqlite` gives without the passphrase: names of lists, ids of entries,
+counts and dates, reasons of refusals, and hashes of photographs, by which somebody who has the very
+file of a photograph learns that it is enrolled. No face, template, path or key.
 """
 
 from __future__ import annotations

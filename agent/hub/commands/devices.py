@@ -13,6 +13,8 @@ from agent.errors import Exit, UsageError
 from agent.hub.context import HubContext
 from agent.hub.devices import Device
 from agent.hub.hub import Hub, open_hub
+from agent.hub.lists_database import FILE as LISTS
+from agent.hub.lists_database import list_ids
 from agent.hub.typed import base64_of, checked, grouped, read_message, write_message
 from agent.messages import iso_utc
 from agent.messages.provisioning import (
@@ -26,7 +28,7 @@ _HOUR_S: Final = 3600.0
 _EXAMPLES = """examples:
   bodycam-hub devices token CAM-7 --url https://lists.example.org --unlock hub --out CAM-7.json
   bodycam-hub devices add CAM-7.request.json
-  bodycam-hub devices add CAM-8.request.json --list L-3fa2
+  bodycam-hub devices add CAM-8.request.json --list wanted
   bodycam-hub devices list --json
   bodycam-hub devices show CAM-7
   bodycam-hub devices release CAM-7 --request CAM-7.unlock.json --out CAM-7.release.json
@@ -53,7 +55,7 @@ def register(subparsers: Any) -> None:
         dest="lists",
         action="append",
         default=[],
-        help="the only list it may read; may be given again (default: every list)",
+        help="name or id of the only list it may read; may be given again (default: every list)",
     )
     actions.add_parser("list", help="every device, one a line", epilog=_EXAMPLES)
     for name, summary in (("show", "one device"), ("remove", "strike a device off")):
@@ -104,6 +106,8 @@ def _token(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
         "url": url,
         "root": base64_of(root),
         "release_key": base64_of(hub.release_public),
+        "alert_key": base64_of(hub.alert_public),
+        "ack_key": base64_of(hub.ack_public),
         "token": base64_of(bytes(32)),
         "token_not_after": now + args.hours * _HOUR_S,
         "unlock": args.unlock,
@@ -114,6 +118,7 @@ def _token(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
         args.unlock,
         not_after=now + args.hours * _HOUR_S,
         randomness=context.randomness,
+        event_keys=(hub.alert_public, hub.ack_public),
     )
     message = checked(ProvisioningFile, values | {"token": base64_of(token)})
     write_message(args.out, message, when=now)
@@ -140,7 +145,8 @@ def _say_token(args: argparse.Namespace, context: HubContext, digest: str, end: 
 def _add(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
     request = read_message(args.request, ProvisioningRequest)
     release_key = hub.ring.release_key(hub.release_public)
-    device = hub.admission.add(request, release_key, lists=args.lists, now=context.clock.wall())
+    lists = list_ids(context.state_dir / LISTS, args.lists)
+    device = hub.admission.add(request, release_key, lists=lists, now=context.clock.wall())
     waiting = list(hub.devices.waiting())
     if context.json:
         return print_json({"device": _row(hub, device), "publish": waiting})

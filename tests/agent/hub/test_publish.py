@@ -100,6 +100,15 @@ def test_a_new_camera_reads_the_list_once_it_is_published_again(world: HubWorld)
     assert entries(newcomer.read(listed)) == names(numbers(5))
 
 
+def test_a_camera_can_be_given_one_list_by_its_name(world: HubWorld) -> None:
+    listed = publish(world, Roll(numbers(3))).json["list"]
+    world.camera("CAM-5", lists=("wanted",))
+    world.camera("CAM-6", lists=("other",))
+    assert publish(world).json["devices"] == 1
+    shown = world("devices", "show", "CAM-5", "--json").json
+    assert shown["lists"] == [listed]
+
+
 def test_a_removed_camera_opens_nothing_of_the_next_version(world: HubWorld) -> None:
     """With its keys, every key that it ever saw, and everything it ever fetched."""
     stays, goes = Reader(world), Reader(world, "CAM-2")
