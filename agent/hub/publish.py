@@ -106,7 +106,11 @@ class Publisher:
         self._check_end(order.not_after, now)
         columns = order.columns.take(~over(order.columns, now))
         check_policy(columns, self.policy, now)
-        everything = order.rewrite.everything or self.devices.rekey_needed(record.id)
+        everything = (
+            order.rewrite.everything
+            or order.space != present.stored.space  # each shard says which family made it
+            or self.devices.rekey_needed(record.id)
+        )
         rewrite = Rewrite(everything, order.rewrite.removed, order.rewrite.shards)
         keys = self.repository.load().keys["lists"][0]
         return Draft(

@@ -82,6 +82,13 @@ def test_the_whole_list_again_changes_nothing(world: HubWorld) -> None:
     assert set(reader.fetched) == fetched
 
 
+def test_the_whole_list_may_change_its_embedder(world: HubWorld) -> None:
+    reader = Reader(world)
+    publish(world, Roll(numbers(5)))
+    told = publish(world, Roll(numbers(5)), "--space", "other").json
+    assert reader.read(told["list"]).space == "other"
+
+
 def test_the_whole_list_leaves_out_who_is_not_named(world: HubWorld) -> None:
     reader = Reader(world)
     publish(world, Roll(numbers(40)))
