@@ -6,7 +6,7 @@ Layout, little-endian:
     2   format version, 1
     2   zero
     4   length of the header
-    -   header: JSON, at most 256 KiB
+    -   header: JSON
     -   the columns, in the order of `_blocks`, each starting at a multiple of 8 bytes
 
 There is no checksum: the encryption around it authenticates every byte, and its name is a hash.
@@ -41,7 +41,6 @@ from agent.watchlist.columns import MAX_CODES, MAX_DIM, MIN_DIM, Coded, Columns,
 MAGIC = b"BCSHARD\n"
 FORMAT = 1
 PREFIX = struct.Struct("<8sHHI")
-MAX_HEADER: Final = 256 << 10
 MAX_PLAIN: Final = MAX_SHARD - 28
 """Bytes of a shard before encryption, which adds a nonce and a tag."""
 MAX_ROWS: Final = 1 << 16
@@ -88,7 +87,7 @@ def encode_shard(columns: Columns, space: str) -> bytes:
     arrays = _arrays(columns, times)
     pairs = [(arrays[block.name], block.dtype) for block in _blocks(header)]
     data = b"".join([prefix, text, *blocks.write(pairs, len(prefix) + len(text), _ALIGN)])
-    if len(text) > MAX_HEADER or len(data) > MAX_PLAIN:
+    if len(data) > MAX_PLAIN:
         raise DataError(f"{_WHAT}: {len(data)} bytes, at most {MAX_PLAIN} fit; cut it smaller")
     return data
 
@@ -159,7 +158,7 @@ def _head(data: bytes) -> tuple[_Header, int]:
     if form != FORMAT:
         raise DataError(f"{_WHAT}: format {form}, this program reads format {FORMAT}; update it")
     start = PREFIX.size + length
-    if zero or length > MAX_HEADER or start > len(data):
+    if zero or start > len(data):
         raise DataError(f"{_WHAT}: damaged or cut short in its header")
     try:
         return _Header.model_validate_json(data[PREFIX.size : start]), start

@@ -32,8 +32,8 @@ PROGRAM = (sys.executable, "-m", "tests.fuzz")
 SLICE_S = 0.5
 """Subjects take turns."""
 ADDRESS_SPACE = 3 << 30
-GROWTH_BYTES = 32 << 20
-"""Between the end of the first turns and the end."""
+GROWTH_BYTES = 16 << 20
+"""From half time, when what is learnt from the inputs has long been learnt, to the end."""
 SILENCE_S = 60.0
 """Without a new input for so long, the child hangs."""
 _TRIAL = struct.Struct("<QII")
@@ -88,16 +88,23 @@ def replay(file: Path, only: str) -> int:
 
 
 def supervise(seconds: float, only: str, seed: int) -> dict[str, Any]:
-    """Run children until the time is over; a child that dies is a finding and is replaced."""
-    trial, names = OUT / "trial", [one.name for one in chosen(only)]
+    """Run children until the time is over; a child that dies is a finding and is replaced.
+
+    Raises whatever a seed that is not good raises.
+    """
+    trial, every = OUT / "trial", chosen(only)
+    for subject in every:
+        check_seeds(subject)
     end, began, reports, findings = time.monotonic() + seconds, time.monotonic(), [], []
     while not reports or time.monotonic() < end - 1:
         trial.write_bytes(bytes(_TRIAL_BYTES))
         report = _one_child(trial, end - time.monotonic(), only, seed + len(reports))
         if "died" in report:
-            _, subject, length = _TRIAL.unpack_from(trial.read_bytes())
+            count, subject, length = _TRIAL.unpack_from(trial.read_bytes())
+            if not count:
+                raise SystemExit(f"the child did not come as far as the first input: {report}")
             data = trial.read_bytes()[_TRIAL.size : _TRIAL.size + length]
-            findings.append(save(Finding(names[subject], report["died"], data)))
+            findings.append(save(Finding(every[subject].name, report["died"], data)))
         findings += report.get("findings", [])
         reports.append(report)
     figures = _summed(reports) | {"seed": seed, "findings": findings}
@@ -136,19 +143,21 @@ def work(trial: Path, seconds: float, only: str, seed: int) -> dict[str, Any]:
     every = [Progress(subject) for subject in chosen(only)]
     for progress in every:
         check_seeds(progress.subject)
-    rng, end, start = random.Random(seed), time.monotonic() + seconds, 0
+    rng, began, memory = random.Random(seed), time.monotonic(), [0, 0, 0]
     with trial.open("r+b") as file, mmap.mmap(file.fileno(), _TRIAL_BYTES) as shared:
-        while time.monotonic() < end:
+        while (passed := time.monotonic() - began) < seconds:
             for at, progress in enumerate(every):
                 turn = _until(SLICE_S * progress.subject.turns)
                 explore(progress, rng, turn, tell=_teller(shared, at, every))
-            start = start or resident()
-    last = resident()
+            memory[0] = memory[0] or resident()
+            if passed > seconds / 2:
+                memory[1] = memory[1] or resident()
+    memory[2] = resident()
     findings = [save(finding) for progress in every for finding in progress.findings]
-    if last - start > GROWTH_BYTES:
-        grown = f"memory grew from {start >> 20} to {last >> 20} MB"
-        findings.append(save(Finding("all", grown, b"")))
-    return {"findings": findings, "rss_start": start, "rss_end": last, "subjects": _rows(every)}
+    megabytes = [one >> 20 for one in memory]
+    if memory[1] and memory[2] - memory[1] > GROWTH_BYTES:
+        findings.append(save(Finding("all", f"memory grew: {megabytes} MB", b"")))
+    return {"findings": findings, "rss_mb": megabytes, "subjects": _rows(every)}
 
 
 def _until(seconds: float) -> Callable[[], bool]:
@@ -197,8 +206,7 @@ def _summed(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
             }
     return {
         "executions": int(sum(row["executions"] for row in rows.values())),
-        "rss_start_mb": max((report["rss_start"] >> 20 for report in whole), default=0),
-        "rss_end_mb": max((report["rss_end"] >> 20 for report in whole), default=0),
+        "rss_mb": max((report["rss_mb"] for report in whole), default=[0, 0, 0]),
         "subjects": rows,
     }
 
@@ -209,10 +217,11 @@ def print_figures(figures: dict[str, Any]) -> None:
     for name, row in figures["subjects"].items():
         ways, slowest = row["endings"], row["slowest_ms"]
         print(f"{name:22}{row['executions']:>10}{ways:>16}{slowest:>12}")
+    start, half, end = figures["rss_mb"]
     print(
         f"{figures['executions']} inputs in {figures['seconds']:.0f} s, "
-        f"{figures['per_second']} a second; memory {figures['rss_start_mb']} MB after the first "
-        f"turns, {figures['rss_end_mb']} MB at the end; seed {figures['seed']}"
+        f"{figures['per_second']} a second; memory {start} MB after the first turns, "
+        f"{half} MB at half time, {end} MB at the end; seed {figures['seed']}"
     )
     for finding in figures["findings"]:
         print(f"FOUND in {finding['subject']}, {finding['input']}:\n{finding['what']}")

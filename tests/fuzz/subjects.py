@@ -165,7 +165,8 @@ def message_subject(kind: type[BaseModel], fields: dict[str, object]) -> Subject
         if kind.model_validate_json(message.model_dump_json()) != message:
             raise AssertionError("what was read is not what is written")
 
-    seed = json.dumps(fields).encode()
+    keys = {name for name, field in kind.model_fields.items() if field.is_required()}
+    seed = json.dumps(dict.fromkeys(keys, _B64) | fields).encode()
     return Subject(kind.__name__, (seed,), twist, run, (ValidationError, BodycamError))
 
 
@@ -179,6 +180,8 @@ _MESSAGES: tuple[tuple[type[BaseModel], dict[str, object]], ...] = (
             "url": "https://lists.example/repository",
             "root": "e30=",
             "release_key": _B64,
+            "alert_key": _B64,
+            "ack_key": _B64,
             "token": _B64,
             "token_not_after": CREATED,
             "unlock": "hub",

@@ -23,10 +23,14 @@ FILE = {
     "url": "https://lists.example/repository",
     "root": base64.b64encode(b"{}").decode(),
     "release_key": KEY,
+    "alert_key": KEY,
+    "ack_key": KEY,
     "token": KEY,
     "token_not_after": 1.8e9,
     "unlock": "hub",
 }
+REQUIRED = {name for name, field in ProvisioningFile.model_fields.items() if field.is_required()}
+FILE |= dict.fromkeys(REQUIRED - FILE.keys(), KEY)
 REQUEST = {
     **NAMES,
     "seal_key": KEY,

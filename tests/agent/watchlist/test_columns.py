@@ -80,3 +80,14 @@ def test_reprs_show_no_numbers_of_a_template():
     assert "Columns(entries=3, templates=3, dim=16)" in repr(
         StoredList("x", 1, "s", some_columns())
     )
+
+
+def test_rows_are_picked_in_any_order_each_with_its_templates():
+    columns = columns_of([a_meta(number) for number in range(4)], [1, 3, 2, 1], units(7))
+    rows = [2, 0, 2, 1]
+    picked = columns.pick(np.array(rows))
+    assert picked.owner.tolist() == [0, 0, 1, 2, 2, 3, 3, 3]
+    assert [picked.meta(at) for at in range(4)] == [columns.meta(row) for row in rows]
+    assert [picked.provenance(at) for at in range(4)] == [columns.provenance(row) for row in rows]
+    assert np.array_equal(picked.vectors, columns.vectors[[4, 5, 0, 4, 5, 1, 2, 3]])
+    assert len(columns.pick(np.zeros(0, np.intp))) == 0

@@ -116,6 +116,14 @@ def test_an_entry_too_large_for_a_shard_is_alone_in_one():
     assert [len(rows) for rows in cut(columns, every(columns), limit=LIMIT)] == [1, 1]
 
 
+def test_an_authorisation_of_its_own_for_every_entry_is_no_obstacle():
+    metas = [a_meta(number, authorisation=f"{number:064}") for number in range(4_096)]
+    columns = columns_of(metas, [1] * 4_096, units(4_096, 8))
+    sizes = [len(encode_shard(columns.pick(rows), SPACE)) for rows in cut(columns, every(columns))]
+    assert len(sizes) == 1
+    assert sizes[0] > 500_000
+
+
 @pytest.fixture
 def published():
     publisher = Publisher(limit=WIDER)
