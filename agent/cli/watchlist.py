@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agent.app import Context
+from agent.app.serving import stored_list
 from agent.cli import watchlist_enrol, watchlist_import, watchlist_sync
 from agent.cli.common import print_json
 from agent.errors import Exit, RefusedError, UsageError
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 def _list(args: argparse.Namespace, context: Context) -> int:
     del args
-    stored, now = context.watchlist().load(), context.clock.wall()
+    stored, now = stored_list(context), context.clock.wall()
     counts = np.bincount(stored.columns.owner, minlength=len(stored.columns))
     rows = (
         {**_entry(stored, row, now), "templates": int(counts[row])}
@@ -102,7 +103,7 @@ def _list(args: argparse.Namespace, context: Context) -> int:
 
 
 def _show(args: argparse.Namespace, context: Context) -> int:
-    stored = context.watchlist().load()
+    stored = stored_list(context)
     row = find(stored, args.entry)
     origins = [
         {"sha256": one.sha256, "kind": one.kind.name.lower(), "embedder": one.embedder}

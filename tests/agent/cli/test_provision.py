@@ -20,6 +20,7 @@ from agent.errors import (
 )
 from agent.messages.provisioning import ProvisioningRequest, Unlock
 from tests.support.commands import Commands, Said
+from tests.support.lists import SPACE
 from tests.support.provisioning import PASSPHRASE, TOKEN, a_file, a_root
 from tests.support.sealed import NOW, a_store, entries, nothing, publish
 
@@ -194,10 +195,10 @@ def test_the_local_list_of_a_provisioned_device_is_not_changed(
 # --- wipe
 
 
-def with_a_list(commands: Commands) -> None:
+def with_a_list(commands: Commands, space: str = SPACE) -> None:
     keystore = commands.context().keystore()
-    store = a_store(commands.state_dir, keystore.keys)
-    published = publish([entries(1, 3)])
+    store = a_store(commands.state_dir, keystore.keys, space=space)
+    published = publish([entries(1, 3)], space=space)
     store.install(published.manifest, published.shards, now=NOW, record=nothing)
     store.close()
 
@@ -254,3 +255,19 @@ def test_a_wipe_asks_first(commands: Commands, tmp_path: Path) -> None:
     assert commands.context().provisioned
     with pytest.raises(MissingFileError, match="nothing to wipe"):
         Commands(tmp_path / "elsewhere", commands._capsys)("wipe", "--yes")
+
+
+def test_list_and_show_look_into_the_agencys_list(commands: Commands, tmp_path: Path) -> None:
+    provisioned(commands, Card(tmp_path))
+    commands.clock.wall_now = NOW
+    with_a_list(commands, space=commands.models.embedder.identity.space)
+    said = commands("watchlist", "list", "--json").json
+    assert said["list"] == {"id": "L-1", "version": 1}
+    assert [one["entry"] for one in said["entries"]] == ["E-1", "E-2", "E-3"]
+    assert commands("watchlist", "show", "E-2", "--json").json["subject"] == "S-2"
+
+
+def test_a_locked_list_is_not_shown(commands: Commands, tmp_path: Path) -> None:
+    provisioned(commands, Card(tmp_path, "hub"))
+    with pytest.raises(RefusedError, match="locked"):
+        commands("watchlist", "list")
