@@ -157,3 +157,11 @@ def test_the_columns_are_views_of_the_file():
     parsed = parse(SMALL)
     assert not parsed.columns.vectors.flags.owndata
     assert not parsed.columns.vectors.flags.writeable
+
+
+def test_the_format_has_not_changed():
+    """Lists on devices must stay readable; a new format needs a new number."""
+    metas = [a_meta(number) for number in range(5)]
+    columns = columns_of(metas, [1, 2, 1, 3, 1], np.eye(8, dtype=np.float32))
+    digest = hashlib.sha256(as_bytes(a_list(columns))).hexdigest()
+    assert digest == "d1311e9e4f58cdcc58019b67ab98fefffce17908a3482d1dfc7529f693e46487"

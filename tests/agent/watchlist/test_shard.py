@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -234,3 +235,11 @@ def test_no_byte_is_without_meaning_to_somebody():
             continue
         same += [at] if encode_shard(back, "sface") == encode_shard(whole, "sface") else []
     assert not same
+
+
+def test_the_format_has_not_changed():
+    """Shards on file servers must stay readable; a new format needs a new number."""
+    metas = [a_meta(number) for number in range(5)]
+    columns = columns_of(metas, [1, 2, 1, 3, 1], np.eye(8, dtype=np.float32))
+    digest = hashlib.sha256(encode_shard(columns, "sface")).hexdigest()
+    assert digest == "f5549eb6a57f0d1d4a9f32a5e86905abed100b0891b37f851d9d6c951cfe74ef"
