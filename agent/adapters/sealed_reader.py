@@ -14,7 +14,7 @@ from agent.adapters.sealed_clock import HighWater
 from agent.adapters.sealed_files import ShardFiles
 from agent.adapters.sealed_rows import Held, Listed
 from agent.adapters.sealed_staging import serves
-from agent.errors import BodycamError, DataError
+from agent.errors import BodycamError, DataError, RefusedError
 from agent.messages.bundle import ListManifest, ShardRef
 from agent.values import Wall
 from agent.watchlist.arrival import ArrivalRules, check_use
@@ -101,7 +101,7 @@ class SealedReader:
         parts.clock.note(now)
         found = self.contents()
         if found is None:
-            raise DataError(self._why_none())
+            raise RefusedError(self._why_none())
         listed, held = found
         stored = join(listed.manifest, self._columns(held))
         check_use(
@@ -127,6 +127,8 @@ class SealedReader:
 
     def _why_none(self) -> str:
         ended = self._parts.catalogue.ended()
+        if ended is None and self._parts.catalogue.begun_anew:
+            return "no list: the store was damaged and is begun anew; the next sync fills it"
         if ended is None:
             return "no list yet: it comes with the first sync"
         return f"no list: version {ended.version} of {ended.list} was destroyed: {ended.reason}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
 from agent.adapters.sealed_store import SealedListStore
@@ -61,15 +62,20 @@ class SealedSource(Generic[_Gallery]):
             return type(error).__name__
 
     def build(self, *, now: Wall, previous: Any = None) -> _Gallery:
-        """A gallery of the entries valid at `now`.
+        """A gallery of the entries valid at `now`. What ended while the power was off or the store
+        was locked is destroyed first.
 
         Raises:
-            RefusedError: locked, the clock is wrong, the list's time is over, or a rule of the
-                policy: nobody may be matched.
-            DataError: there is no list, or it is damaged.
+            RefusedError: locked, the clock is wrong, there is no list, its time is over, or a rule
+                of the policy: nobody may be matched.
+            DataError: it is damaged.
             DiskError: it cannot be read.
         """
-        stored = self._store().load(now=self._clock.wall())
+        store = self._store()
+        if store.due(now=now):
+            with suppress(BodycamError):  # what cannot be destroyed now is not matched all the same
+                self.expire(now)
+        stored = store.load(now=self._clock.wall())
         return self._make(stored, now=now, previous=previous)
 
     def nobody(self, *, now: Wall) -> _Gallery:
@@ -87,6 +93,7 @@ class SealedSource(Generic[_Gallery]):
             store = self._store()
         except RefusedError:
             return
+        store.raise_high_water(self._clock.wall())
         before = store.installed()
         gone = store.expire(now=now)
         if before is None or not (gone or store.installed() is None):

@@ -143,8 +143,9 @@ class SealedListStore:
         is over may still be in it until `expire`.
 
         Raises:
-            RefusedError: the list's time is over, a rule of the policy, or the clock is wrong.
-            DataError: there is none, or it is damaged: sync again.
+            RefusedError: there is none (any more), its time is over, a rule of the policy, or the
+                clock is wrong: nobody may be matched.
+            DataError: it is damaged: sync again.
             DiskError: it cannot be read.
         """
         stored, self._loaded = self._reader.load(now)
@@ -178,6 +179,15 @@ class SealedListStore:
         if after is None:
             raise DataError(f"list {manifest.list}: gone as soon as it was installed")
         return after
+
+    def due(self, *, now: Wall) -> bool:
+        """Whether `expire` would have something to destroy."""
+        found = self._reader.contents()
+        if found is None:
+            return False
+        listed, held = found
+        over = any(one.ends is not None and one.ends <= now for one in held)
+        return over or bool(self._writer.over(listed.manifest, now))
 
     def expire(self, *, now: Wall) -> int:
         """Destroy what is over by now, with its keys; a list whose own time is over, whole.

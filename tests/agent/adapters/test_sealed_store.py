@@ -96,7 +96,7 @@ def test_it_is_there_after_a_restart(tmp_path: Path, keys: DeviceKeys) -> None:
 
 def test_an_empty_store_says_so(store: SealedListStore) -> None:
     assert store.installed() is None
-    with pytest.raises(DataError, match="no list yet"):
+    with pytest.raises(RefusedError, match="no list yet"):
         store.load(now=NOW)
 
 
@@ -305,7 +305,7 @@ def test_a_list_ends_with_everything_but_a_note(store: SealedListStore, tmp_path
     ended = store.ended()
     assert ended is not None
     assert (ended.list, ended.version, ended.at) == ("L-1", 1, NOW + DAY)
-    with pytest.raises(DataError, match="version 1 of L-1 was destroyed: it ended"):
+    with pytest.raises(RefusedError, match="version 1 of L-1 was destroyed: it ended"):
         store.load(now=Wall(NOW + DAY))
 
 
@@ -437,6 +437,8 @@ def test_a_damaged_catalogue_is_begun_anew_not_in_the_way(tmp_path: Path, keys: 
     (tmp_path / "lists" / "lists.sqlite").write_bytes(b"not a database, not at all" * 100)
     store = a_store(tmp_path, keys)
     assert store.begun_anew
+    with pytest.raises(RefusedError, match="damaged and is begun anew"):
+        store.load(now=NOW)
     assert files(tmp_path) == set()
     install(store, two_shards())
     assert len(store.load(now=NOW).columns) == 5
