@@ -263,7 +263,7 @@ def many(count: int, first: int) -> Columns:
         subject=ids,
         not_after=1.9e9 + 86_400.0 * rng.integers(0, 60, count),
         source=rng.integers(0, 256, (count, 32), dtype=np.uint8),
-        vectors=units(count, 16, first),
+        vectors=np.eye(16, dtype=np.float32)[rng.integers(0, 16, count)],
     )
 
 
@@ -274,7 +274,7 @@ def test_one_percent_changed_is_about_one_percent_to_download():
     publisher.publish(columns)
     keys = [bytes([at + 1]) * 32 for at in range(10)]
     rng, shares = np.random.default_rng(0), []
-    for round_ in range(1, 25):
+    for round_ in range(1, 13):
         old = {ref.name for ref in publisher.refs}
         keep = np.ones(len(columns), np.bool_)
         keep[rng.choice(len(columns), 150, replace=False)] = False
@@ -283,9 +283,8 @@ def test_one_percent_changed_is_about_one_percent_to_download():
         signed = sum(map(len, sealed_for(publisher.manifest(columns), *keys)))
         fetched = signed + sum(ref.length for ref in publisher.refs if ref.name not in old)
         shares.append(fetched / (signed + sum(ref.length for ref in publisher.refs)))
-    assert shares[0] < 0.012
-    assert np.mean(shares) < 0.03
-    assert max(shares) < 0.10
+    assert shares[0] < 0.010
+    assert np.mean(shares) < 0.015
+    assert max(shares) < 0.08
     listed = ((ref, SPACE, publisher.decoded(ref)) for ref in publisher.refs)
-    assembled = assemble(publisher.manifest(columns), listed).columns
-    assert set(assembled.entry.tolist()) == set(columns.entry.tolist())
+    assert contents(assemble(publisher.manifest(columns), listed).columns) == contents(columns)
