@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.adapters.hnsw_gallery import HnswGallery, build_gallery
+from agent.adapters.gallery import ListGallery, renewed
 from agent.adapters.watchlist_store import WatchlistStore
 from agent.config import WatchlistConfig
 from agent.values import Wall
@@ -36,8 +36,12 @@ class ListSource:
         """
         return self._store.stamp()
 
-    def build(self, *, now: Wall) -> HnswGallery:
+    def build(self, *, now: Wall, previous: object = None) -> ListGallery:
         """A gallery of the entries valid at `now`.
+
+        Args:
+            now: wall seconds.
+            previous: the gallery in service; small changes are applied to a clone of it.
 
         Raises:
             DataError: the list is damaged, or made by another family of embedders.
@@ -45,11 +49,16 @@ class ListSource:
         """
         stored = self._store.load()
         require_space(stored, self._space)
-        return self._gallery(stored, now)
+        return self._gallery(stored, now, previous)
 
-    def nobody(self, *, now: Wall) -> HnswGallery:
+    def nobody(self, *, now: Wall) -> ListGallery:
         """The gallery of an empty list."""
-        return self._gallery(StoredList.empty(), now)
+        return self._gallery(StoredList.empty(), now, None)
 
-    def _gallery(self, stored: StoredList, now: Wall) -> HnswGallery:
-        return build_gallery(stored, now=now, config=self._config, threads=self._threads)
+    def expire(self, now: Wall) -> None:
+        """Nothing to destroy: the local list keeps what is over until it is removed."""
+
+    def _gallery(self, stored: StoredList, now: Wall, previous: object) -> ListGallery:
+        return renewed(
+            stored, now=now, previous=previous, config=self._config, threads=self._threads
+        )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from agent.adapters.hnsw_gallery import HnswGallery, build_gallery
+from agent.adapters.gallery import ListGallery, renewed
 from agent.adapters.list_source import ListSource
 from agent.adapters.sealed_source import SealedSource
 from agent.app.context import Context
@@ -64,18 +64,18 @@ class Lists:
 class _Unusable:
     """The source of a device that may serve no list, and why."""
 
-    def __init__(self, reason: str, make: Callable[..., HnswGallery]) -> None:
+    def __init__(self, reason: str, make: Callable[..., ListGallery]) -> None:
         self._reason = reason
         self._make = make
 
     def fingerprint(self) -> object:
         return self._reason
 
-    def build(self, *, now: Wall, previous: Any = None) -> HnswGallery:
+    def build(self, *, now: Wall, previous: Any = None) -> ListGallery:
         del now, previous
         raise RefusedError(self._reason)
 
-    def nobody(self, *, now: Wall) -> HnswGallery:
+    def nobody(self, *, now: Wall) -> ListGallery:
         return self._make(StoredList.empty(), now=now, previous=None)
 
     def expire(self, now: Wall) -> None:
@@ -128,7 +128,7 @@ def warn_of_silence(config: Config, gallery: Gallery, trouble: str, log: Log) ->
         log.warning("no broker configured: alerts wait on disk; set mqtt.host")
 
 
-def _local(context: Context, space: str, make: Callable[..., HnswGallery]) -> GallerySource:
+def _local(context: Context, space: str, make: Callable[..., ListGallery]) -> GallerySource:
     if context.config.sync.url:
         reason = "sync.url is set, but this device has no identity yet: bodycam-agent provision"
         return _Unusable(reason, make)
@@ -142,13 +142,14 @@ def _vault(context: Context, space: str) -> Vault:
     return Vault(keystore, opener)
 
 
-def _gallery(config: Config, stored: StoredList, *, now: Wall, previous: Any) -> HnswGallery:
-    del previous
-    return build_gallery(stored, now=now, config=config.watchlist, threads=_BUILD_THREADS)
+def _gallery(config: Config, stored: StoredList, *, now: Wall, previous: Any) -> ListGallery:
+    return renewed(
+        stored, now=now, previous=previous, config=config.watchlist, threads=_BUILD_THREADS
+    )
 
 
 def _first_gallery(
-    source: GallerySource, make: Callable[..., HnswGallery], context: Context
+    source: GallerySource, make: Callable[..., ListGallery], context: Context
 ) -> tuple[DatedGallery, str]:
     now = context.clock.wall()
     try:

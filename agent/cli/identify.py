@@ -116,7 +116,7 @@ def _authorised(given: str) -> str:
 
 
 def _prepare(context: Context, stored: StoredList) -> tuple[RankedGallery, IdentifyRule]:
-    from agent.adapters.hnsw_gallery import build_gallery
+    from agent.adapters.gallery import build_gallery
 
     config, models = context.config, context.models()
     require_space(stored, models.embedder.identity.space)

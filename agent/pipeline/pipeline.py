@@ -22,9 +22,9 @@ from agent.pipeline.settings import Activation, PipelineSettings
 from agent.ports import Detector, Embedder, Gallery
 from agent.stages.alerting import AlertBook, AlertContext, Moment, raise_alert
 from agent.stages.decide import DecisionRule, decide
-from agent.stages.evidence import Added
+from agent.stages.evidence import Added, Evidence
 from agent.stages.wiping import wipe
-from agent.values import Alert, Decision, Frame, Monotonic, Track, Verdict, Wall
+from agent.values import F32, Alert, Decision, Frame, Monotonic, Track, Verdict, Wall
 
 _NEW_EVIDENCE = frozenset({Added.KEPT, Added.RESTARTED})
 
@@ -197,14 +197,23 @@ class Pipeline:
         probes = np.stack([evidence.template.vector for _, evidence in asked])
         try:
             answers = self._gallery.search(probes)
+            decisions = tuple(
+                self._confirmed(decide(*one, found, armed.rule), one, probe, armed)
+                for one, found, probe in zip(asked, answers, probes, strict=True)
+            )
         finally:
             wipe(probes)
         watch.lap("search")
-        decisions = tuple(
-            decide(track, evidence, candidates, armed.rule)
-            for (track, evidence), candidates in zip(asked, answers, strict=True)
-        )
         return decisions, len(asked)
+
+    def _confirmed(
+        self, decision: Decision, asked: tuple[Track, Evidence], probe: F32, armed: _Armed
+    ) -> Decision:
+        """A match is decided again on an exact search: a quick one may miss a rival."""
+        if decision.verdict is not Verdict.MATCH:
+            return decision
+        (found,) = self._gallery.confirm(probe[None])
+        return decide(*asked, found, armed.rule)
 
     def _raise(
         self, decisions: tuple[Decision, ...], armed: _Armed, frame: Frame

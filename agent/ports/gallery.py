@@ -25,5 +25,9 @@ class Gallery(Protocol):
     def search(self, probes: Vectors) -> list[Candidates]:
         """For each row of (n, dim) unit probes, the best entry and the best other subject.
 
-        Similarities are exact (float32 dot products), whatever found the candidates.
+        Similarities are exact (float32 dot products), whatever found the candidates. A quick way
+        of finding them may miss some, so that these are too low, never too high.
         """
+
+    def confirm(self, probes: Vectors) -> list[Candidates]:
+        """The same with nothing missed, in longer: for who is about to be named."""

@@ -1,7 +1,8 @@
 """The builder thread: a new gallery whenever the list changes, aside, at low priority.
 
-A changed list is in service at once, searched exactly; its index, which takes minutes for a long
-one, follows, and is given up as soon as the list changes again.
+A changed list is in service at once; its index follows in seconds, and is given up as soon as the
+list changes again. An entry whose time begins or is over changes a mask only. When nothing is to
+be done, a list that grew or shrank by many changes is built anew.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.errors import BodycamError
+from agent.errors import BodycamError, RefusedError
 from agent.ports import Clock, Gallery
 from agent.ports.log import Log
 from agent.runtime.board import Board
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.mailbox import Mailbox
-from agent.runtime.orders import Disarm, NewGallery, Order
+from agent.runtime.orders import NewGallery, Order, Withdraw
 from agent.values import Wall
 
 STAGE = "builder"
@@ -28,23 +29,30 @@ POLL_S = 0.5
 
 
 class DatedGallery(Gallery, Protocol):
-    """A gallery of what was valid when it was built.
+    """A gallery of what is valid at a moment.
 
     Attributes:
         next_change: wall-clock second at which its list changes by itself (an entry begins or
             expires); None when it never does.
+        how: how it is searched, and why, in one line.
+        stale: it holds much that no longer counts, or many changes: to be built anew at leisure.
     """
 
     @property
     def next_change(self) -> Wall | None: ...
 
     @property
-    def how(self) -> str:
-        """How it is searched, and why, in one line."""
+    def how(self) -> str: ...
+
+    @property
+    def stale(self) -> bool: ...
+
+    def at(self, now: Wall) -> DatedGallery:
+        """The same list at another moment, without delay."""
 
     def indexed(self, go_on: Callable[[], bool]) -> DatedGallery | None:
-        """The same list after trying an index, in minutes; None when there was nothing to try,
-        or `go_on` became false.
+        """The same list after trying the next index; None when there was nothing to try or to
+        win, or `go_on` became false.
         """
 
 
@@ -52,21 +60,38 @@ class GallerySource(Protocol):
     """Where the index comes from."""
 
     def fingerprint(self) -> object:
-        """Cheap; differs whenever the list on disk has changed."""
+        """Cheap; differs whenever the list on disk has changed, but by `expire`."""
 
-    def build(self, *, now: Wall) -> DatedGallery:
+    def build(self, *, now: Wall, previous: DatedGallery | None = None) -> DatedGallery:
         """A gallery of the entries valid at `now`, without delay.
 
+        Args:
+            now: wall seconds.
+            previous: in service; small changes may be applied to a clone of it.
+
         Raises:
+            RefusedError: nobody may be matched.
             BodycamError: the list cannot be used.
+        """
+
+    def nobody(self, *, now: Wall) -> DatedGallery:
+        """The gallery of an empty list."""
+
+    def expire(self, now: Wall) -> None:
+        """Destroy what is over by `now`, wherever it is kept.
+
+        Raises:
+            BodycamError: it cannot be, now.
         """
 
 
 class BuilderLoop:
     """Posts a new gallery after every change of the list.
 
-    A list that cannot be used leaves the old gallery in service until that one's own next
-    change; from then on it could match somebody whose time is over, so the device disarms.
+    A list that cannot be read leaves the old gallery in service until that one's own next change;
+    from then on it could match somebody whose time is over. At that, and at once when the list
+    *may* not be used (its time is over, the clock is wrong, the policy), nobody is matched any
+    more and the device disarms.
 
     Args:
         source: of galleries.
@@ -74,9 +99,6 @@ class BuilderLoop:
         serving: what the pipeline has now, and the fingerprint it was built from.
         clock, board, heartbeats, log: as everywhere.
         uid: of the agent itself, for the audit record of a disarming.
-
-    Attributes:
-        how: the list in service is searched, and why, in one line.
     """
 
     def __init__(
@@ -93,16 +115,22 @@ class BuilderLoop:
     ) -> None:
         self._source = source
         self._mailbox = mailbox
-        self._next_change = serving[0].next_change
-        self._to_index: DatedGallery | None = serving[0]
-        self.how = serving[0].how
+        self._serving = serving[0]
+        self._to_index = self._to_compact = True
+        self._broken = False
         self._fingerprint = serving[1]
         self._clock = clock
         self._board = board
         self._heartbeats = heartbeats
         self._log = log
         self._uid = uid
+        self._expiring, self._not_destroyed = False, ""
         self._stopping = threading.Event()
+
+    @property
+    def how(self) -> str:
+        """How the list in service is searched, and why, in one line."""
+        return self._serving.how
 
     def stop(self) -> None:
         self._stopping.set()
@@ -120,28 +148,73 @@ class BuilderLoop:
         self._heartbeats.done(STAGE)
 
     def poll(self) -> None:
-        """One look at the list; builds when it is time to, else sees to the index."""
-        due, fingerprint = self._due(), self._source.fingerprint()
-        if not due and fingerprint == self._fingerprint:
+        """One look at the list; does what is most urgent."""
+        if self._due():
+            self._turn_over()
+        if self._expiring:
+            self._expire()
+        fingerprint = self._source.fingerprint()
+        if fingerprint != self._fingerprint:
+            self._fingerprint = fingerprint
+            self._renew()
+        elif self._to_index:
             self._index()
-            return
-        self._fingerprint = fingerprint
+        elif self._to_compact and self._serving.stale:
+            self._compact()
+
+    def _turn_over(self) -> None:
+        """What begins or is over now: in service at once, on disk as soon as it can be."""
+        self._expiring = True
+        if self._broken:
+            self._withdraw("an entry changed and the list cannot be used")
+        else:
+            self._serve(self._serving.at(self._clock.wall()))
+
+    def _expire(self) -> None:
+        """Tried again until it is done; a reason why not is told once."""
         try:
-            built = self._source.build(now=self._clock.wall())
+            self._source.expire(self._clock.wall())
         except BodycamError as error:
-            self._refuse(str(error), due=due)
+            line = _line(error)
+            if line != self._not_destroyed:
+                self._log.error("what is over cannot be destroyed yet", reason=line)
+            self._not_destroyed = line
             return
-        self._next_change, self._to_index, self.how = built.next_change, built, built.how
-        self._mailbox.post(NewGallery(built))
+        self._expiring, self._not_destroyed = False, ""
+
+    def _renew(self) -> None:
+        try:
+            built = self._source.build(now=self._clock.wall(), previous=self._serving)
+        except BodycamError as error:
+            self._refuse(error)
+            return
+        self._broken = False
+        self._to_index = True
+        self._serve(built)
+
+    def _serve(self, gallery: DatedGallery, *, same_list: bool = False) -> None:
+        self._serving = gallery
+        self._to_compact = True
+        self._mailbox.post(NewGallery(gallery, same_list=same_list))
 
     def _index(self) -> None:
-        """Try an index for what is in service, once."""
-        plain, self._to_index = self._to_index, None
-        indexed = None if plain is None else plain.indexed(self._go_on)
+        """Try the next index for what is in service, until there is nothing left to try."""
+        indexed = self._serving.indexed(self._go_on)
+        self._to_index = indexed is not None
         if indexed is not None:
-            self.how = indexed.how
-            self._log.info("watchlist index", reason=self.how)
-            self._mailbox.post(NewGallery(indexed, same_list=True))
+            self._log.info("watchlist index", reason=indexed.how)
+            self._serve(indexed, same_list=True)
+
+    def _compact(self) -> None:
+        """The same list built anew, with its index, before it takes over; once for each gallery."""
+        self._to_compact = False
+        try:
+            built = self._source.build(now=self._clock.wall())
+        except BodycamError:
+            return
+        built = built.indexed(self._go_on) or built
+        if self._go_on() and built.ref == self._serving.ref:
+            self._serve(built, same_list=True)
 
     def _go_on(self) -> bool:
         self._heartbeats.beat(STAGE)
@@ -149,15 +222,24 @@ class BuilderLoop:
         return not (changed or self._stopping.is_set())
 
     def _due(self) -> bool:
-        return self._next_change is not None and self._clock.wall() >= self._next_change
+        due = self._serving.next_change
+        return due is not None and self._clock.wall() >= due
 
-    def _refuse(self, problem: str, *, due: bool) -> None:
-        line = " ".join(problem.split())
+    def _refuse(self, error: BodycamError) -> None:
+        line = _line(error)
+        self._broken = True
         self._log.error("the watchlist cannot be used", reason=line)
         self._board.watchlist(line)
-        if due:
-            self._next_change = None
-            self._mailbox.post(Disarm("an entry changed and the list cannot be used", self._uid))
+        if isinstance(error, RefusedError):
+            self._withdraw(line)
+
+    def _withdraw(self, reason: str) -> None:
+        self._serving = self._source.nobody(now=self._clock.wall())
+        self._mailbox.post(Withdraw(self._serving, reason, self._uid))
+
+
+def _line(error: BodycamError) -> str:
+    return " ".join(str(error).split())
 
 
 def lower_priority() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent.adapters.cameras.factory import open_camera
 from agent.adapters.clock import SystemClock
-from agent.adapters.hnsw_gallery import HnswGallery, build_gallery
+from agent.adapters.gallery import ListGallery, build_gallery
 from agent.app import Context
 from agent.config import CameraConfig, Config, WatchlistConfig
 from agent.messages.ids import new_ulid
@@ -58,7 +58,7 @@ def networks(precision: str, threads: int, *settings: str) -> Networks:
     return Networks(models.detector, models.embedder, context.config)
 
 
-def gallery(vectors: Vectors, threads: int) -> HnswGallery:
+def gallery(vectors: Vectors, threads: int) -> ListGallery:
     """A list with one entry and one subject to each template, as it serves at once: exactly."""
     origin = (Provenance(NOWHERE, Kind.DISTRACTOR, NOWHERE),)
     metas = [
@@ -76,7 +76,7 @@ def gallery(vectors: Vectors, threads: int) -> HnswGallery:
     return build_gallery(stored, now=Wall(time.time()), config=WatchlistConfig(), threads=threads)
 
 
-def play(frames: Iterable[Frame], made: Networks, listed: HnswGallery, rate_hz: float) -> int:
+def play(frames: Iterable[Frame], made: Networks, listed: ListGallery, rate_hz: float) -> int:
     """Take frames through a new, armed pipeline; how many there were.
 
     Args:

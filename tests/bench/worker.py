@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from agent.adapters.hnsw_gallery import HnswGallery
+from agent.adapters.gallery import ListGallery
 from agent.adapters.opencv_quiet import quieten_opencv
 from agent.config import Config
 from agent.errors import BodycamError
@@ -146,7 +146,7 @@ def _watchlist(args: argparse.Namespace) -> Pass:
     return run
 
 
-def _searched(listed: HnswGallery, asked: Vectors) -> tuple[list[float], list[float]]:
+def _searched(listed: ListGallery, asked: Vectors) -> tuple[list[float], list[float]]:
     """Milliseconds and best similarity of each probe, searched one by one."""
     times, similarities = [], []
     for probe in asked:

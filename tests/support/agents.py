@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from agent.adapters.activation_file import ActivationFile
-from agent.adapters.hnsw_gallery import HnswGallery, build_gallery
+from agent.adapters.gallery import ListGallery, build_gallery
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.config import Config, WatchlistConfig
 from agent.messages import new_ulid
@@ -33,7 +33,7 @@ MAN, STRANGER, NOBODY = 200, 60, 0
 CURVE = ((0.363, 1e-3), (0.424, 1e-4), (0.489, 1e-5), (0.560, 1e-6), (0.668, 1e-7))
 
 
-def gallery_of(*people: int, version: int = 1, now: float = 1_800_000_000.0) -> HnswGallery:
+def gallery_of(*people: int, version: int = 1, now: float = 1_800_000_000.0) -> ListGallery:
     """Each is listed as entry `E-<number>`."""
     if not people:
         return build_gallery(StoredList.empty(), now=Wall(now), config=WatchlistConfig(), threads=1)
@@ -59,7 +59,7 @@ class KeptLedger:
 class Rig:
     """A pipeline loop; frames are put into its mailbox and turned by hand."""
 
-    def __init__(self, folder: Path, gallery: HnswGallery | None = None) -> None:
+    def __init__(self, folder: Path, gallery: ListGallery | None = None) -> None:
         self.clock = FakeClock()
         self.log, self.ledger = KeptLog(), KeptLedger()
         self.board = Board(self.clock)

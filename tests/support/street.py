@@ -144,6 +144,9 @@ class ExactGallery:
         self.searched.append(len(probes))
         return [self._candidates(probe) for probe in probes]
 
+    def confirm(self, probes: Vectors) -> list[Candidates]:
+        return [self._candidates(probe) for probe in probes]
+
     def _candidates(self, probe: np.ndarray) -> Candidates:
         scored = sorted(
             (Candidate(_ref(person), float(probe @ face_of(person))) for person in self._people),

@@ -46,3 +46,13 @@ def test_a_list_of_another_family_of_embedders_is_refused(tmp_path: Path) -> Non
     store.update(lambda _: a_list(), record=lambda _: None)
     with pytest.raises(DataError, match="sface"):
         source.build(now=Wall(BEGIN))
+
+
+def test_the_gallery_in_service_may_help_and_nothing_is_destroyed(tmp_path: Path) -> None:
+    source, store = source_on(tmp_path)
+    store.update(lambda _: a_list(), record=lambda _: None)
+    before, stamp = source.build(now=Wall(BEGIN)), source.fingerprint()
+    source.expire(Wall(END))
+    assert source.fingerprint() == stamp
+    assert source.build(now=Wall(BEGIN), previous=before).templates == 3
+    assert source.nobody(now=Wall(BEGIN)).templates == 0

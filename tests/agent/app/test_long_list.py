@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters import hnsw_gallery
-from agent.adapters.hnsw_gallery import HnswGallery
+from agent.adapters import gallery
+from agent.adapters.gallery import ListGallery
 from agent.adapters.list_source import ListSource
 from agent.adapters.watchlist_store import WatchlistStore
 from agent.config import WatchlistConfig
@@ -24,7 +24,7 @@ from tests.support.logs import KeptLog
 def test_a_long_list_serves_exactly_until_its_index_was_tried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 100)
+    monkeypatch.setattr(gallery, "EXACT_BELOW", 100)
     store, clock, log = WatchlistStore(tmp_path), FakeClock(wall=BEGIN + 10), KeptLog()
     store.update(lambda _: a_list(some_columns(150)), record=lambda _: None)
     source = ListSource(store, WatchlistConfig(), SPACE, threads=1)
@@ -38,7 +38,7 @@ def test_a_long_list_serves_exactly_until_its_index_was_tried(
     loop.poll()
     (order,) = mailbox.take(0).messages
     assert isinstance(order, NewGallery)
-    assert isinstance(order.gallery, HnswGallery)
+    assert isinstance(order.gallery, ListGallery)
     assert order.same_list
     assert order.gallery.ref == first.ref
     assert order.gallery.trial is not None

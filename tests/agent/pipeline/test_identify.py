@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agent.adapters.hnsw_gallery import build_gallery
+from agent.adapters.gallery import build_gallery
 from agent.config import WatchlistConfig
 from agent.pipeline.identify import EMBED_BATCH, Answer, IdentifyRule, identify
 from agent.values import Wall

@@ -13,7 +13,7 @@ from agent.config import parse
 from agent.errors import RefusedError
 from agent.pipeline import Activation, Pipeline, PipelineSettings, StepResult
 from agent.stages.decide import DecisionRule
-from agent.values import Alert, Monotonic, TrackState, Verdict, Wall
+from agent.values import Alert, Candidates, Monotonic, TrackState, Vectors, Verdict, Wall
 from tests.support.faces import Face
 from tests.support.street import START, TWIN, ExactGallery, PaintReader, Scene, Street
 
@@ -67,6 +67,26 @@ class Patrol:
             held += [own.kept_aside.image] if own.kept_aside else []
         thumbnail = self.pipeline._watcher._thumbnail
         return held + ([thumbnail.grey] if thumbnail else [])
+
+
+class HastyGallery(ExactGallery):
+    """Its quick search misses whoever is as much alike as the best."""
+
+    def search(self, probes: Vectors) -> list[Candidates]:
+        return [Candidates(found.best, None) for found in super().search(probes)]
+
+
+@pytest.mark.parametrize(("margin", "alerts"), [(0.05, 1), (1.99, 0)])
+def test_nobody_is_named_before_an_exact_search_has_seen_the_margin(
+    margin: float, alerts: int
+) -> None:
+    patrol = Patrol(walking)
+    patrol.pipeline.swap_gallery(HastyGallery((LISTED, 11)))
+    rule = DecisionRule(min_shots=3, threshold=0.6, margin=margin)
+    patrol.armed(rule_for=lambda _: rule)
+    raised = patrol.alerts(4)
+    assert len(raised) == alerts
+    assert all(alert.margin < 1.99 for alert in raised)
 
 
 def test_the_listed_man_raises_one_alert_and_nobody_else_any() -> None:

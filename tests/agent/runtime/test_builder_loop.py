@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.errors import DataError
+from agent.errors import DataError, DiskError, RefusedError
 from agent.runtime.board import Board
 from agent.runtime.builder_loop import NICE, BuilderLoop, lower_priority
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.mailbox import Mailbox
-from agent.runtime.orders import Disarm, NewGallery, Order
-from agent.values import Wall
+from agent.runtime.orders import NewGallery, Order, Withdraw
+from agent.values import Candidates, Vectors, Wall, WatchlistRef
 from tests.support.clocks import FakeClock
 from tests.support.logs import KeptLog
 
@@ -21,12 +21,26 @@ class FakeGallery:
     """`index`: what `indexed` comes to. `looks`: what it was told while it worked."""
 
     how = "searched exactly"
+    templates = subjects = 0
 
-    def __init__(self, next_change: float | None = None) -> None:
+    def __init__(self, next_change: float | None = None, *, stale: bool = False) -> None:
         self.next_change = None if next_change is None else Wall(next_change)
+        self.stale = stale
+        self.ref = WatchlistRef("list", 1)
         self.index: FakeGallery | None = None
+        self.later: FakeGallery | None = None
+        self.asked_at: list[float] = []
         self.meanwhile: Callable[[], None] = lambda: None
         self.looks: list[bool] = []
+
+    def search(self, probes: Vectors) -> list[Candidates]:
+        return [Candidates(None, None) for _ in probes]
+
+    confirm = search
+
+    def at(self, now: Wall) -> FakeGallery:
+        self.asked_at.append(now)
+        return self.later or FakeGallery()
 
     def indexed(self, go_on: Callable[[], bool]) -> FakeGallery | None:
         self.looks.append(go_on())
@@ -40,17 +54,29 @@ class FakeSource:
 
     def __init__(self) -> None:
         self.stamp = 1
-        self.built: list[float] = []
+        self.built: list[tuple[float, object]] = []
         self.answer: FakeGallery | Exception = FakeGallery()
+        self.empty = FakeGallery()
+        self.expired: list[float] = []
+        self.stuck: Exception | None = None
 
     def fingerprint(self) -> object:
         return self.stamp
 
-    def build(self, *, now: Wall) -> FakeGallery:
-        self.built.append(now)
+    def build(self, *, now: Wall, previous: object = None) -> FakeGallery:
+        self.built.append((now, previous))
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
+
+    def nobody(self, *, now: Wall) -> FakeGallery:
+        del now
+        return self.empty
+
+    def expire(self, now: Wall) -> None:
+        if self.stuck is not None:
+            raise self.stuck
+        self.expired.append(now)
 
 
 class Rig:
@@ -82,24 +108,41 @@ def test_a_change_of_the_list_is_built_once_and_posted() -> None:
     rig.source.stamp = 2
     rig.loop.poll()
     rig.loop.poll()
-    assert rig.source.built == [1000.0]
+    assert rig.source.built == [(1000.0, rig.serving)]
     (order,) = rig.posted()
     assert isinstance(order, NewGallery)
     assert order.gallery is rig.source.answer
 
 
-def test_an_entry_that_begins_or_expires_is_a_change_too() -> None:
+def test_an_entry_that_begins_or_expires_changes_what_serves_at_once_then_the_disk() -> None:
     rig = Rig(next_change=1010.0)
-    rig.source.answer = FakeGallery(1020.0)
+    rig.serving.later = FakeGallery(1020.0)
     rig.clock.advance(9.9)
     rig.loop.poll()
     assert rig.posted() == ()
     rig.clock.advance(0.1)
     rig.loop.poll()
-    assert len(rig.posted()) == 1
+    assert rig.posted() == (NewGallery(rig.serving.later),)
+    assert (rig.serving.asked_at, rig.source.expired) == ([1010.0], [1010.0])
     rig.clock.advance(10.0)
     rig.loop.poll()
-    assert rig.source.built == [1010.0, 1020.0]
+    assert rig.serving.later.asked_at == [1020.0]
+    assert rig.source.built == []
+
+
+def test_what_cannot_be_destroyed_is_tried_again_and_told_once() -> None:
+    rig = Rig(next_change=1010.0)
+    rig.source.stuck = DiskError("full")
+    rig.clock.advance(10.0)
+    rig.loop.poll()
+    rig.loop.poll()
+    told = "what is over cannot be destroyed yet"
+    assert rig.log.lines == [("error", told, {"reason": "full"})]
+    assert len(rig.posted()) == 1
+    rig.source.stuck = None
+    rig.loop.poll()
+    rig.loop.poll()
+    assert rig.source.expired == [1010.0]
 
 
 def test_a_damaged_list_leaves_the_old_one_in_service_and_says_so() -> None:
@@ -113,16 +156,60 @@ def test_a_damaged_list_leaves_the_old_one_in_service_and_says_so() -> None:
     assert rig.board.condition.watchlist == "list: torn file"
 
 
-def test_a_list_that_cannot_be_renewed_when_it_is_due_disarms() -> None:
+def test_a_damaged_list_is_withdrawn_when_an_entry_of_it_changes() -> None:
     rig = Rig(next_change=1010.0)
-    rig.source.answer = DataError("torn")
+    rig.source.stamp, rig.source.answer = 2, DataError("torn")
+    rig.loop.poll()
+    assert rig.posted() == ()
     rig.clock.advance(10.0)
     rig.loop.poll()
     (order,) = rig.posted()
-    assert isinstance(order, Disarm)
-    assert order.uid == 7
+    assert isinstance(order, Withdraw)
+    assert (order.gallery, order.uid) == (rig.source.empty, 7)
     rig.loop.poll()
     assert rig.posted() == ()
+
+
+def test_a_list_that_may_not_be_used_is_withdrawn_at_once() -> None:
+    rig = Rig()
+    rig.source.stamp, rig.source.answer = 2, RefusedError("the clock is\nwrong")
+    rig.loop.poll()
+    (order,) = rig.posted()
+    assert order == Withdraw(rig.source.empty, "the clock is wrong", 7)
+    rig.source.stamp, rig.source.answer = 3, FakeGallery()
+    rig.loop.poll()
+    assert rig.posted() == (NewGallery(rig.source.answer),)
+
+
+def test_a_list_of_many_changes_is_built_anew_with_its_index_when_nothing_is_to_do() -> None:
+    rig = Rig()
+    rig.serving.stale = True
+    compact = FakeGallery()
+    compact.index = FakeGallery()
+    rig.source.answer = compact
+    rig.loop.poll()
+    assert rig.source.built == []
+    rig.loop.poll()
+    assert rig.source.built == [(1000.0, None)]
+    assert rig.posted() == (NewGallery(compact.index, same_list=True),)
+
+
+@pytest.mark.parametrize("cause", ["unreadable", "another version", "overtaken"])
+def test_what_was_built_anew_takes_over_only_when_it_is_the_same_list(cause: str) -> None:
+    rig = Rig()
+    rig.serving.stale = True
+    compact = FakeGallery()
+    rig.source.answer = compact
+    if cause == "unreadable":
+        rig.source.answer = DiskError("gone")
+    elif cause == "another version":
+        compact.ref = WatchlistRef("list", 2)
+    else:
+        compact.meanwhile = lambda: setattr(rig.source, "stamp", 2)
+    rig.loop.poll()
+    rig.loop.poll()
+    assert rig.posted() == ()
+    assert len(rig.source.built) == 1
 
 
 def an_index() -> FakeGallery:
@@ -142,6 +229,7 @@ def test_the_index_follows_the_list_that_serves_once() -> None:
     assert rig.log.lines == [("info", "watchlist index", {"reason": "searched by graph"})]
     rig.loop.poll()
     assert rig.posted() == ()
+    assert len(rig.serving.index.looks) == 2
 
 
 def test_a_changed_list_serves_before_its_index_is_tried() -> None:
@@ -160,6 +248,7 @@ def test_a_changed_list_serves_before_its_index_is_tried() -> None:
 def test_an_index_that_is_overtaken_is_given_up(cause: str) -> None:
     rig = Rig(next_change=1010.0)
     rig.serving.index = an_index()
+    later = rig.serving.later = FakeGallery()
     rig.serving.meanwhile = {
         "changed": lambda: setattr(rig.source, "stamp", 2),
         "due": lambda: rig.clock.advance(10.0),
@@ -170,7 +259,7 @@ def test_an_index_that_is_overtaken_is_given_up(cause: str) -> None:
     assert rig.posted() == ()
     rig.loop.poll()
     assert [order.gallery for order in rig.posted()] == (  # type: ignore[union-attr]
-        [] if cause == "stopped" else [rig.source.answer]
+        {"stopped": [], "changed": [rig.source.answer], "due": [later]}[cause]
     )
 
 

@@ -1,4 +1,4 @@
-"""Brute force is the oracle: whatever hnswlib found, similarities and ranks must be exact."""
+"""Brute force is the oracle: whatever found them, similarities and ranks must be exact."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.adapters import hnsw_gallery
-from agent.adapters.hnsw_gallery import VERIFY_OVER, HnswGallery, build_gallery
-from agent.adapters.hnsw_index import Graph, Trial
+from agent.adapters import gallery as gallery_module
+from agent.adapters.gallery import ListGallery, build_gallery, renewed
+from agent.adapters.list_segment import Segment
+from agent.adapters.list_version import People, Version
+from agent.adapters.search_trial import Trial
+from agent.adapters.sketch import Sketch
 from agent.config import WatchlistConfig
 from agent.values import Wall
-from agent.watchlist.columns import StoredList
+from agent.watchlist.columns import StoredList, concat
 from agent.watchlist.edit import add, remove
 from tests.support.lists import (
     BEGIN,
@@ -36,33 +39,33 @@ def build(stored, *, now=NOW, config=CONFIG, threads=1):
     return build_gallery(stored, now=now, config=config, threads=threads)
 
 
-def by_graph(stored, *, ef=64, batch=1000, config=CONFIG):
-    """Searched by a graph, whether or not one pays."""
-    columns = stored.columns
-    graph = Graph(columns.vectors, threads=1, go_on=lambda: True)
-    graph.widen(ef)
-    return HnswGallery(
-        stored.ref, columns, config=config, next_change=None, threads=1,
-        tried=(graph, Trial(ef, 1.0, 2000, 0.1, 1.0, batch)),
-    )  # fmt: skip
+TRIAL = Trial("sketch", 1.0, 2000, 0.1, 1.0)
+
+
+def by_finder(stored, finder, *, config=CONFIG):
+    """Searched by this, whether or not it pays."""
+    people, person = People.of(stored.columns)
+    segment = replace(Segment.of(stored.columns, person, NOW), finder=finder)
+    version = Version(stored.ref, stored.space, people, config, 1)
+    return ListGallery(version, (segment,), now=NOW, trial=TRIAL)
+
+
+def by_sketch(stored, *, lift=-9.0, config=CONFIG):
+    """Looks at every row, unless told otherwise."""
+    sketch = Sketch(stored.columns.vectors)
+    sketch.lift = lift
+    return by_finder(stored, sketch, config=config)
 
 
 class Wrong:
-    """A graph that answers with rows far off, or not at all, and remembers what it was asked."""
+    """Gives rows far off, or none at all, and remembers how often it was asked."""
 
     def __init__(self, rows=None):
-        self.rows, self.asked = rows, []
+        self.rows, self.asked = rows, 0
 
-    def near(self, probes, k):
-        self.asked.append(len(probes))
-        return None if self.rows is None else np.tile(self.rows[:k], (len(probes), 1))
-
-
-def by_wrong(stored, graph, *, batch=1000, config=CONFIG):
-    return HnswGallery(
-        stored.ref, stored.columns, config=config, next_change=None, threads=1,
-        tried=(graph, Trial(64, 1.0, 2000, 0.1, 1.0, batch)),
-    )  # fmt: skip
+    def near(self, probe, alive=None):
+        self.asked += 1
+        return self.rows
 
 
 def crowd(people: int, per_person: int, *, spread: float = 0.3, dim: int = 32, seed: int = 0):
@@ -101,7 +104,6 @@ def agrees(stored, gallery, probes):
 def test_a_short_list_agrees_with_brute_force(people, per_person, seed, candidates):
     stored = crowd(people, per_person, seed=seed)
     gallery = build(stored, config=WatchlistConfig(candidates=candidates))
-    assert gallery.ef == 0
     agrees(stored, gallery, units(5, 32, seed + 2))
 
 
@@ -112,9 +114,7 @@ def long_list():
 
 @pytest.fixture(scope="module")
 def long_gallery(long_list):
-    gallery = by_graph(long_list)
-    assert gallery.ef == 64
-    return gallery
+    return by_sketch(long_list)
 
 
 def test_a_long_list_agrees_with_brute_force(long_list, long_gallery):
@@ -133,12 +133,11 @@ def test_similarity_does_not_depend_on_the_batch_or_the_way(long_list, long_gall
     probes = long_list.columns.vectors[::400]
     together = long_gallery.search(probes)
     assert together == [long_gallery.search(probe[None])[0] for probe in probes]
-    exact = build(long_list)
-    assert exact.ef == 0
-    assert exact.search(probes) == together
+    assert build(long_list).search(probes) == together
+    assert long_gallery.confirm(probes) == together
 
 
-@pytest.mark.parametrize("gallery", [build, by_graph])
+@pytest.mark.parametrize("gallery", [build, by_sketch])
 def test_the_runner_up_is_right_when_one_subject_fills_the_candidates(gallery):
     """100 templates of one subject push everybody else out of the 4 candidates."""
     one = units(1, 32) + 0.05 * units(100, 32, 1)
@@ -149,49 +148,33 @@ def test_the_runner_up_is_right_when_one_subject_fills_the_candidates(gallery):
     agrees(stored, gallery(stored, config=WatchlistConfig(candidates=4)), rows[:5])
 
 
-def test_the_margin_of_a_likely_match_is_exact_whatever_the_graph_missed():
-    """The graph offers the man and strangers, not the man most like him."""
+def test_whoever_is_to_be_named_is_confirmed_whatever_was_missed():
+    """The quick way offers the man and strangers, not the man most like him."""
     rows = units(40, 32)
     near = rows[0] + 0.7 * units(1, 32, 9)[0]
     rows[1] = near / np.linalg.norm(near)
     stored = a_list(columns_of([a_meta(number) for number in range(40)], [1] * 40, rows))
-    offered = np.array([0, *range(2, 17)])
-    gallery = by_wrong(stored, Wrong(offered))
-    (found,) = gallery.search(rows[:1])
-    assert found.best.similarity > VERIFY_OVER
-    assert (found.best.ref.entry, found.runner_up.ref.entry) == ("E-0", "E-1")
-    agrees(stored, gallery, rows[:1])
+    gallery = by_finder(stored, Wrong(np.array([0, *range(2, 17)])))
+    (quick,), (sure,) = gallery.search(rows[:1]), gallery.confirm(rows[:1])
+    assert (quick.best, sure.best.ref.entry) == (sure.best, "E-0")
+    assert quick.runner_up.similarity < sure.runner_up.similarity
+    assert sure.runner_up.ref.entry == "E-1"
+    assert gallery.ranked(rows[:1])[0][:2] == [sure.best, sure.runner_up]
 
 
-def test_a_probe_far_below_any_threshold_rests_on_the_graph_alone():
+def test_what_was_missed_makes_a_similarity_too_low_never_too_high():
     stored = crowd(40, 1)
-    graph = Wrong(np.arange(16))
     probe = -stored.columns.vectors[:1]
-    (found,) = by_wrong(stored, graph).search(probe)
+    (found,) = by_finder(stored, Wrong(np.arange(16))).search(probe)
     offered = stored.columns.vectors[:16] @ probe[0]
-    assert graph.asked == [1]
     assert found.best.similarity == pytest.approx(offered.max(), abs=2e-6)
-    assert found.best.similarity < VERIFY_OVER
 
 
-def test_more_probes_than_the_graph_is_good_for_are_searched_exactly():
-    stored, graph = crowd(50, 2), Wrong(np.arange(16))
-    agrees(stored, by_wrong(stored, graph, batch=2), units(3, 32, 3))
-    assert graph.asked == []
-
-
-def test_a_graph_that_fell_apart_is_searched_exactly():
-    stored, graph = crowd(50, 2), Wrong()
-    agrees(stored, by_wrong(stored, graph), units(5, 32, 3))
-    assert graph.asked
-
-
-def test_a_graph_found_useless_is_not_used_but_told():
-    stored = crowd(50, 2)
-    gallery = by_wrong(stored, Wrong(), batch=0)
-    assert gallery.ef == 0
-    assert gallery.how.startswith("searched exactly: at ef 64 the graph finds")
-    agrees(stored, gallery, units(5, 32, 3))
+@pytest.mark.parametrize("rows", [None, np.zeros(0, np.intp), np.array([3])])
+def test_a_quick_way_that_cannot_tell_is_replaced_by_exact_search(rows):
+    stored, finder = crowd(50, 2), Wrong(rows)
+    agrees(stored, by_finder(stored, finder), units(5, 32, 3))
+    assert finder.asked == 5
 
 
 def test_entries_of_one_subject_are_one_competitor():
@@ -232,7 +215,8 @@ def test_only_valid_entries_are_searched():
     before = build(stored)
     assert {one.best.ref.entry for one in before.search(rows)} == {"E-2"}
     assert (before.templates, before.next_change) == (1, NOW + 5)
-    after = build(stored, now=Wall(NOW + 5))
+    after = before.at(Wall(NOW + 5))
+    assert after.search(rows) == build(stored, now=Wall(NOW + 5)).search(rows)
     assert [one.best.ref.entry for one in after.search(rows[1:])] == ["E-2", "E-3"]
     assert after.next_change == END
 
@@ -254,30 +238,115 @@ def test_ranked_gives_each_subject_once_in_order(long_list, long_gallery):
         assert len({one.ref.subject for one in ranked}) == len(ranked) > 1
 
 
-def test_a_short_list_gets_no_graph(long_list):
+def test_a_short_list_gets_no_index(long_list):
     gallery = build(long_list)
     assert gallery.indexed() is None
-    assert gallery.how == "searched exactly"
+    assert (gallery.how, gallery.stale) == ("searched exactly", False)
 
 
-def test_a_long_list_serves_at_once_and_gets_its_graph_once(monkeypatch):
-    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 200)
+@pytest.fixture
+def short_is_long(monkeypatch):
+    monkeypatch.setattr(gallery_module, "EXACT_BELOW", 200)
+    monkeypatch.setattr(gallery_module, "SAMPLE", 50)
+
+
+@pytest.mark.usefixtures("short_is_long")
+def test_a_long_list_serves_at_once_and_gets_its_index_once():
     stored = crowd(100, 2)
     plain = build(stored)
-    assert (plain.ef, plain.trial) == (0, None)
     assert plain.how == "searched exactly until its index is built"
     indexed = plain.indexed()
     assert indexed.trial is not None
     assert indexed.how == str(indexed.trial)
     assert (indexed.ref, indexed.templates) == (plain.ref, plain.templates)
     assert indexed.next_change == plain.next_change
-    assert indexed.indexed() is None
     agrees(stored, indexed, units(10, 32, 3))
+    last = indexed.indexed()
+    assert (last or indexed).indexed() is None
+    assert indexed.at(NOW).indexed() is None
 
 
-def test_an_index_that_is_not_to_go_on_is_given_up(monkeypatch):
-    monkeypatch.setattr(hnsw_gallery, "EXACT_BELOW", 200)
+@pytest.mark.usefixtures("short_is_long")
+def test_an_index_that_is_not_to_go_on_is_given_up():
     assert build(crowd(100, 2)).indexed(lambda: False) is None
+
+
+def with_changes():
+    """A long list; then one entry gone, one with another expiry, one with another template, and
+    one new entry of a subject known already.
+    """
+    old = crowd(100, 3)
+    columns = old.columns
+    columns.not_after[0] = NOW + 50
+    vectors, not_after = columns.vectors.copy(), columns.not_after.copy()
+    vectors[3 * 7] = units(1, 32, 77)[0]
+    not_after[5] = END - 1
+    changed = replace(columns, vectors=vectors, not_after=not_after)
+    keep = np.arange(100) != 50
+    fresh = columns_of([a_meta(500, subject="S-3")], [1], units(1, 32, 78))
+    return old, replace(old, version=4, columns=concat([fresh, changed.take(keep)]))
+
+
+@pytest.mark.usefixtures("short_is_long")
+@pytest.mark.parametrize("make", [build, by_sketch])
+def test_small_changes_are_applied_to_a_clone(make):
+    old, new = with_changes()
+    before = make(old)
+    clone = renewed(new, now=NOW, previous=before, config=CONFIG, threads=1)
+    fresh = build(new)
+    assert clone.trial is before.trial
+    assert (clone.ref, clone.templates, clone.subjects) == (fresh.ref, fresh.templates, 99)
+    assert (clone.next_change, fresh.next_change) == (NOW + 50, NOW + 50)
+    probes = np.concatenate([old.columns.vectors[::10], new.columns.vectors[::10], units(5, 32, 4)])
+    agrees(new, clone, probes)
+    (gone,) = clone.search(old.columns.vectors[150:151])
+    assert "E-50" not in (gone.best.ref.entry, gone.runner_up.ref.entry)
+    assert clone.search(new.columns.vectors[:1])[0].best.ref.entry == "E-500"
+    assert (before.templates, before.stale, clone.stale) == (300, False, True)
+    later = clone.at(Wall(NOW + 50))
+    assert later.search(probes) == build(new, now=Wall(NOW + 50)).search(probes)
+
+
+@pytest.mark.usefixtures("short_is_long")
+def test_changes_on_changes_and_none_at_all():
+    old, new = with_changes()
+    once = build(old).changed_to(new, now=NOW)
+    again = once.changed_to(replace(old, version=5), now=NOW)
+    assert again.ref.version == 5
+    agrees(old, again, old.columns.vectors[::7])
+    same = build(old).changed_to(old, now=NOW)
+    assert (same.stale, same.templates) == (False, 300)
+
+
+@pytest.mark.usefixtures("short_is_long")
+@pytest.mark.parametrize("what", ["too much", "another space", "another dimension"])
+def test_what_cannot_be_a_clone_is_built_anew(what):
+    old = crowd(100, 3)
+    new = {
+        "too much": replace(old, columns=old.columns.take(np.arange(100) >= 11)),
+        "another space": replace(old, space="other"),
+        "another dimension": crowd(100, 3, dim=16),
+    }[what]
+    assert build(old).changed_to(new, now=NOW) is None
+    built = renewed(new, now=NOW, previous=build(old), config=CONFIG, threads=1)
+    assert built.templates == len(new.columns.owner)
+
+
+def test_a_short_list_is_built_anew():
+    assert build(a_list()).changed_to(a_list(), now=NOW) is None
+
+
+@pytest.mark.usefixtures("short_is_long")
+@pytest.mark.parametrize("make", [build, by_sketch])
+def test_who_is_over_is_found_no_more_not_even_as_the_runner_up(make):
+    stored = crowd(100, 3)
+    stored.columns.not_after[:40] = NOW + 1
+    probes = stored.columns.vectors[::5]
+    gallery = make(stored).at(Wall(NOW + 1))
+    assert (gallery.templates, gallery.subjects, gallery.stale) == (180, 60, True)
+    left = replace(stored, columns=stored.columns.take(np.arange(100) >= 40))
+    agrees(left, gallery, probes)
+    assert make(stored).at(Wall(END)).search(probes[:1])[0].best is None
 
 
 def test_doubles_of_different_subjects_are_a_tie_not_an_error():
