@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+
+from agent.errors import MissingFileError, RefusedError
 from tests.support.hub_lists import Reader, Roll, publish
 from tests.support.hubs import DAY_S, HubWorld
 
@@ -55,3 +58,15 @@ def test_a_revocation_is_in_the_history(world: HubWorld) -> None:
     assert told["entries"] == 0
     assert [one["command"] for one in told["versions"]] == ["publish", "revoke"]
     assert "revoke: 0 added, 2 removed" in world("report", "wanted").out
+
+
+def test_a_list_that_was_never_published(world: HubWorld) -> None:
+    with pytest.raises(RefusedError):
+        publish(world, Roll([1], fields={1: {"basis": "curiosity"}}))
+    with pytest.raises(MissingFileError, match="there are: none yet"):
+        world("report", "wanted")
+    with pytest.raises(RefusedError):
+        publish(world, Roll([1]), "--valid-days", "99")
+    told = world("report", "wanted", "--json").json
+    assert (told["version"], told["entries"], told["not_after"]) == (0, 0, None)
+    assert "entries: 0" in world("report", "wanted").out
