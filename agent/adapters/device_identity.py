@@ -54,6 +54,8 @@ class Identity(BaseModel):
         url: of the agency's repository.
         root: sha256 of the TUF root metadata that the operator typed.
         release_key: the hub's X25519 public key.
+        alert_key: the agency's X25519 public key that events are sealed to.
+        ack_key: Ed25519 public key of the hub's acknowledgements.
         unlock: where the key of the store comes from.
         seal_key, sign_key: the device's X25519 and Ed25519 public keys.
     """
@@ -66,6 +68,8 @@ class Identity(BaseModel):
     url: Url
     root: Sha256
     release_key: Key
+    alert_key: Key
+    ack_key: Key
     unlock: Unlock
     seal_key: Key
     sign_key: Key

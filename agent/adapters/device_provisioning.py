@@ -104,6 +104,8 @@ def _identity_of(file: ProvisioningFile, keys: DeviceKeys) -> Identity:
         url=file.url,
         root=hashlib.sha256(file.root).hexdigest(),
         release_key=base64_of(file.release_key),
+        alert_key=base64_of(file.alert_key),
+        ack_key=base64_of(file.ack_key),
         unlock=file.unlock,
         seal_key=base64_of(keys.seal_key),
         sign_key=base64_of(keys.sign_key),

@@ -46,9 +46,22 @@ class Admission:
         self._release_public = release_public
 
     def issue_token(
-        self, name: str, unlock: str, *, not_after: float, randomness: Callable[[int], bytes]
+        self,
+        name: str,
+        unlock: str,
+        *,
+        not_after: float,
+        randomness: Callable[[int], bytes],
+        event_keys: tuple[bytes, bytes],
     ) -> bytes:
         """A token of 32 bytes that a device may answer with once; an older one is void.
+
+        Args:
+            name: of the device.
+            unlock: where the key of its store will come from.
+            not_after: wall seconds.
+            randomness: so many random bytes.
+            event_keys: the public `alerts` and `acks` keys that the device is given with it.
 
         Raises:
             UsageError: there is such a device already.
@@ -59,8 +72,9 @@ class Admission:
         sealed = seal(self._release_public, token, self._token_info(name))
         with self._database.transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO token VALUES (?, ?, ?, ?, NULL)",
-                (name, sealed, unlock, not_after),
+                "INSERT OR REPLACE INTO token (device, sealed, unlock, not_after, alert_key,"
+                " ack_key) VALUES (?, ?, ?, ?, ?, ?)",
+                (name, sealed, unlock, not_after, *event_keys),
             )
         return token
 
@@ -96,9 +110,10 @@ class Admission:
                 )
             row = (request.device, request.seal_key, request.sign_key, request.unlock)
             db.execute(
-                "INSERT INTO device (key_id, name, seal_key, sign_key, unlock, store_key, added_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (identity, *row, request.store_key, now),
+                "INSERT INTO device (key_id, name, seal_key, sign_key, unlock, store_key, added_at,"
+                " alert_key, ack_key) SELECT ?, ?, ?, ?, ?, ?, ?, alert_key, ack_key FROM token"
+                " WHERE device = ?",
+                (identity, *row, request.store_key, now, request.device),
             )
             db.executemany(
                 "INSERT OR IGNORE INTO assigned VALUES (?, ?)", [(identity, one) for one in lists]

@@ -52,6 +52,12 @@ _MIGRATIONS: Final = (
     ) WITHOUT ROWID;
     CREATE TABLE rekey (list TEXT PRIMARY KEY, since REAL NOT NULL) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE token ADD COLUMN alert_key BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE token ADD COLUMN ack_key BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE device ADD COLUMN alert_key BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE device ADD COLUMN ack_key BLOB NOT NULL DEFAULT x'';
+    """,
 )
 """Entry n takes the file from user_version n to n + 1. Append only."""
 

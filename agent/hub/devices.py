@@ -11,7 +11,7 @@ from agent.hub.database import HubDatabase
 
 _COLUMNS: Final = (
     "name, key_id, seal_key, sign_key, unlock, store_key, added_at, removed_at, released_at, "
-    "releases"
+    "releases, alert_key, ack_key"
 )
 
 
@@ -28,6 +28,9 @@ class Device:
         store_key: that key sealed to the hub, where the hub unlocks the store.
         added_at, removed_at, released_at: wall seconds; the last when its store was last unlocked.
         releases: how often it was.
+        alert_key: X25519 public key that it seals events to.
+        ack_key: Ed25519 public key that it knows the hub's acknowledgements by. Both as they
+            were when it was provisioned: it knows no newer ones.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Device:
     removed_at: float | None
     released_at: float | None
     releases: int
+    alert_key: bytes
+    ack_key: bytes
 
 
 class Devices:

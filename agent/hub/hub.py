@@ -29,12 +29,16 @@ class Hub:
         agency: whose.
         url: where the public folder is served; empty when that was never said.
         release_public: X25519 public key that devices seal to the hub with, 32 bytes.
+        alert_public: X25519 public key that new devices seal events to, 32 bytes.
+        ack_public: Ed25519 public key that new devices know acknowledgements by, 32 bytes.
         database, ring, repository, devices, admission: its parts.
     """
 
     agency: str
     url: str
     release_public: bytes
+    alert_public: bytes
+    ack_public: bytes
     database: HubDatabase
     ring: KeyRing
     repository: Repository
@@ -80,6 +84,8 @@ def create_hub(context: HubContext, founding: Founding, passphrases: Passphrases
     database.set_setting("url", founding.url)
     ring = _ring(context, database, passphrases)
     database.set_setting("release", ring.create_release(when=now).hex())
+    database.set_setting("alerts", ring.create_alerts(when=now).hex())
+    database.set_setting("acks", ring.create_acks(when=now).hex())
     _repository(context, database, ring).create(founding.sizes, now)
     database.set_setting("agency", founding.agency)
     return _assemble(context, database, ring)
@@ -122,12 +128,17 @@ def _agency(path: Path) -> str | None:
 
 
 def _assemble(context: HubContext, database: HubDatabase, ring: KeyRing) -> Hub:
-    agency, release = _need(database, "agency"), bytes.fromhex(_need(database, "release"))
+    agency = _need(database, "agency")
+    release, alerts, acks = (
+        bytes.fromhex(_need(database, use)) for use in ("release", "alerts", "acks")
+    )
     devices = Devices(database)
     return Hub(
         agency,
         database.setting("url") or "",
         release,
+        alerts,
+        acks,
         database,
         ring,
         _repository(context, database, ring),

@@ -18,6 +18,10 @@ from agent.hub.roles import OFFLINE
 
 _SHOWN: Final = 12
 RELEASE: Final = "release"
+ALERTS: Final = "alerts"
+ACKS: Final = "acks"
+PLAIN: Final = (RELEASE, ALERTS, ACKS)
+"""Keys that are no TUF role: what opens stores, what opens events, what acknowledges them."""
 
 
 @dataclass
@@ -71,10 +75,15 @@ class KeyRing:
 
     def create_release(self, *, when: float) -> bytes:
         """Make the key that device stores are sealed to; its 32 public bytes."""
-        private = X25519PrivateKey.generate()
-        public = private.public_key().public_bytes_raw()
-        self.files.save(self._release_path(public), private, offline=False, when=when)
-        return public
+        return self._create(RELEASE, X25519PrivateKey.generate(), when)
+
+    def create_alerts(self, *, when: float) -> bytes:
+        """Make the key that events are sealed to; its 32 public bytes."""
+        return self._create(ALERTS, X25519PrivateKey.generate(), when)
+
+    def create_acks(self, *, when: float) -> bytes:
+        """Make the key that acknowledges events; its 32 public bytes."""
+        return self._create(ACKS, Ed25519PrivateKey.generate(), when)
 
     def release_key(self, public: bytes) -> X25519PrivateKey:
         """Open the release key.
@@ -83,17 +92,37 @@ class KeyRing:
             MissingFileError: its file is not there.
             RefusedError: a wrong passphrase, or a file that others may read.
         """
-        path = self._release_path(public)
-        private = self._open(path)
-        if (
-            not isinstance(private, X25519PrivateKey)
-            or private.public_key().public_bytes_raw() != public
-        ):
-            raise DataError(f"{path}: not the release key of this hub")
+        return self._exchange(RELEASE, public)
+
+    def alerts_key(self, public: bytes) -> X25519PrivateKey:
+        """Open a key that events were sealed to, the present one or an older; as `release_key`."""
+        return self._exchange(ALERTS, public)
+
+    def acks_key(self, public: bytes) -> Ed25519PrivateKey:
+        """Open a key that acknowledges events, the present one or an older; as `release_key`."""
+        path, private = self._plain(ACKS, public)
+        if not isinstance(private, Ed25519PrivateKey):
+            raise DataError(f"{path}: not the {ACKS} key of this hub")
         return private
 
-    def _release_path(self, public: bytes) -> Path:
-        return self.working / file_name(RELEASE, key_id(public))
+    def _create(self, use: str, private: PrivateKey, when: float) -> bytes:
+        public = private.public_key().public_bytes_raw()
+        path = self.working / file_name(use, key_id(public))
+        self.files.save(path, private, offline=False, when=when)
+        return public
+
+    def _exchange(self, use: str, public: bytes) -> X25519PrivateKey:
+        path, private = self._plain(use, public)
+        if not isinstance(private, X25519PrivateKey):
+            raise DataError(f"{path}: not the {use} key of this hub")
+        return private
+
+    def _plain(self, use: str, public: bytes) -> tuple[Path, PrivateKey]:
+        path = self.working / file_name(use, key_id(public))
+        private = self._open(path)
+        if private.public_key().public_bytes_raw() != public:
+            raise DataError(f"{path}: not the {use} key of this hub")
+        return path, private
 
     def _folders(self, role: str) -> tuple[Path, ...]:
         return self.offline if role in OFFLINE else (self.working,)

@@ -1,11 +1,14 @@
 """Wire formats. Pydantic models; unknown fields are refused; every field is bounded."""
 
+from agent.messages.ack import Ack
+from agent.messages.command import Command, CommandArguments
 from agent.messages.gap import GAP_TYPE, GapData, GapEvent, GapReasons
 from agent.messages.ids import new_ulid, ulid_wall_s
 from agent.messages.match import (
     MATCH_TYPE,
     NOTICE,
     UPDATE_TYPE,
+    Evidence,
     FaceInfo,
     Location,
     MatchData,
@@ -13,6 +16,7 @@ from agent.messages.match import (
     ModelHashes,
     WatchlistInfo,
 )
+from agent.messages.sealed import SealedContent, SealedEvent
 from agent.messages.state import StateMessage
 from agent.messages.times import iso_utc
 
@@ -21,6 +25,10 @@ __all__ = [
     "MATCH_TYPE",
     "NOTICE",
     "UPDATE_TYPE",
+    "Ack",
+    "Command",
+    "CommandArguments",
+    "Evidence",
     "FaceInfo",
     "GapData",
     "GapEvent",
@@ -29,6 +37,8 @@ __all__ = [
     "MatchData",
     "MatchEvent",
     "ModelHashes",
+    "SealedContent",
+    "SealedEvent",
     "StateMessage",
     "WatchlistInfo",
     "iso_utc",

@@ -10,7 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from agent.messages.ack import Ack
 from agent.messages.bundle import EnvelopeFile, ListManifest
+from agent.messages.command import Command, CommandArguments
 from agent.messages.control import ControlReply, ControlRequest
 from agent.messages.gap import GapData, GapEvent, GapReasons
 from agent.messages.match import (
@@ -28,11 +30,16 @@ from agent.messages.provisioning import (
     UnlockRelease,
     UnlockRequest,
 )
+from agent.messages.sealed import SealedContent, SealedData, SealedEvent
 from agent.messages.state import StateMessage
 
 WIRE_MODELS: dict[str, type[BaseModel]] = {
     "match": MatchEvent,
     "gap": GapEvent,
+    "sealed": SealedEvent,
+    "sealed-content": SealedContent,
+    "ack": Ack,
+    "command": Command,
     "state": StateMessage,
     "control-request": ControlRequest,
     "control-reply": ControlReply,
@@ -45,6 +52,7 @@ WIRE_MODELS: dict[str, type[BaseModel]] = {
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _FIRST_ID = "01K3GD4Z8AAAAAAAAAAAAAAAAA"
+_SIGNED = {"signer": "5" * 32, "signature": "A" * 86 + "=="}
 _UPDATE_ID = "01K3GD5T1JBBBBBBBBBBBBBBBB"
 
 
@@ -76,6 +84,9 @@ def examples() -> dict[str, str]:
         "match.json": _text(first),
         "match.update.json": _text(_example_match(match=_FIRST_ID)),
         "gap.json": _text(_example_gap().model_dump(mode="json")),
+        "sealed.json": _text(_example_sealed().model_dump(mode="json")),
+        "ack.json": _text(_example_ack().model_dump(mode="json")),
+        "command.json": _text(_example_command().model_dump(mode="json")),
         "state.json": _text(state.model_dump(mode="json", by_alias=True)),
     }
 
@@ -122,6 +133,41 @@ def _example_gap() -> GapEvent:
             exact=True,
             test=True,
         ),
+    )
+
+
+def _example_sealed() -> SealedEvent:
+    return SealedEvent(
+        id=_FIRST_ID,
+        source="/example-pd/camera-1",
+        type=MATCH_TYPE,
+        time="2026-03-01T12:34:56.789Z",
+        data=SealedData(key_id="4" * 32, sealed="A" * 1408),
+        historical=False,
+        **_SIGNED,
+    )
+
+
+def _example_ack() -> Ack:
+    return Ack(
+        agency="example-pd",
+        device="camera-1",
+        ids=(_FIRST_ID, _UPDATE_ID),
+        time="2026-03-01T12:34:57.012Z",
+        **_SIGNED,
+    )
+
+
+def _example_command() -> Command:
+    return Command(
+        agency="example-pd",
+        device="camera-1",
+        device_key="6" * 32,
+        counter=7,
+        not_after=1_772_370_000,
+        command="disarm",
+        arguments=CommandArguments(reason="the operation is over"),
+        **_SIGNED,
     )
 
 

@@ -54,6 +54,17 @@ class ModelHashes(_Wire):
     embedder: Sha256
 
 
+class Evidence(_Wire):
+    """The matched face alone, everybody else in the picture painted over; in sealed events only.
+
+    Attributes:
+        data: the file, base64 on one line: at most 40 kB before that.
+    """
+
+    media_type: Literal["image/jpeg"] = "image/jpeg"
+    data: str = Field(pattern=r"^[A-Za-z0-9+/]+={0,2}$", max_length=54_616)
+
+
 class MatchData(_Wire):
     """What a match says. Nothing in it describes anybody but the listed subject."""
 
@@ -74,7 +85,7 @@ class MatchData(_Wire):
     activation: Ulid
     historical: bool = False
     test: bool
-    evidence: None = None
+    evidence: Evidence | None = None
     notice: Literal[
         "Investigative lead, not an identification. "
         "A trained person must compare the images before any action."

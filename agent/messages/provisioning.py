@@ -31,6 +31,8 @@ class ProvisioningFile(_Strict):
         url: of the agency's repository: `metadata/` and `targets/` lie below it.
         root: TUF root metadata, the bytes of the file. Its sha256 is what the operator types.
         release_key: the hub's X25519 public key.
+        alert_key: X25519 public key that events are sealed to.
+        ack_key: Ed25519 public key of the hub's acknowledgements.
         token: shows the hub that the answer comes from whom this was given to.
         token_not_after: wall seconds.
         unlock: where the key of the device's store comes from.
@@ -42,6 +44,8 @@ class ProvisioningFile(_Strict):
     url: Url
     root: Base64Bytes = Field(max_length=512 << 10)
     release_key: Key
+    alert_key: Key
+    ack_key: Key
     token: Key = Field(repr=False)
     token_not_after: Wall
     unlock: Unlock

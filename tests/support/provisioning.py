@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, Root
@@ -21,6 +22,18 @@ from agent.messages.provisioning import (
 )
 
 TOKEN = bytes(range(32))
+
+
+class AgencyKeys:
+    """Opens events, and signs acknowledgements and commands."""
+
+    def __init__(self) -> None:
+        self.alerts = X25519PrivateKey.generate()
+        self.acks = Ed25519PrivateKey.generate()
+        self.commands = Ed25519PrivateKey.generate()
+
+
+AGENCY_KEYS = AgencyKeys()
 PASSPHRASE = "correct horse"
 
 
@@ -69,6 +82,8 @@ def a_file(
         url="https://lists.example.org",
         root=base64_of(root),
         release_key=base64_of((hub or Hub()).public),
+        alert_key=base64_of(AGENCY_KEYS.alerts.public_key().public_bytes_raw()),
+        ack_key=base64_of(AGENCY_KEYS.acks.public_key().public_bytes_raw()),
         token=base64_of(TOKEN),
         token_not_after=token_not_after,
         unlock=unlock,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -14,7 +14,7 @@ from agent.cli.common import print_json
 from agent.errors import DataError, Exit, UsageError
 from agent.hub.context import HubContext
 from agent.hub.hub import Hub, open_hub
-from agent.hub.keyring import RELEASE, file_name
+from agent.hub.keyring import ACKS, ALERTS, PLAIN, RELEASE, file_name
 from agent.hub.passphrases import Passphrases
 from agent.hub.roles import ROLES, RoleKeys, known_role
 from agent.hub.rotation import Change, Rotated, rotate
@@ -24,10 +24,14 @@ _EXAMPLES = """examples:
   bodycam-hub keys rotate timestamp
   bodycam-hub keys rotate root --only 3fa2 --offline-dir /media/usb1 --offline-dir /media/usb2
   bodycam-hub keys rotate lists --lost
+  bodycam-hub keys rotate alerts
   bodycam-hub keys rotate commands --key made-elsewhere.pem
 
 Copy the public folder to its server right after a rotation, before the next publication.
 """
+
+_HELD: Final = {ALERTS: "alert_public", ACKS: "ack_public"}
+_KNOWN: Final = {ALERTS: "alert_key", ACKS: "ack_key"}
 
 
 def register(subparsers: Any) -> None:
@@ -40,7 +44,7 @@ def register(subparsers: Any) -> None:
 def add_rotation(parser: argparse.ArgumentParser) -> None:
     """The arguments of a rotation."""
     add = parser.add_argument
-    add("role", metavar="ROLE", help=f"{', '.join(ROLES)}; or {RELEASE}, which opens stores")
+    add("role", metavar="ROLE", help=f"{', '.join(ROLES)}; or {', '.join(PLAIN)}")
     add("--only", metavar="ID", action="append", default=[], help="replace this key alone")
     add("--keys", type=int, metavar="N", help="how many keys it has afterwards (default: as now)")
     add("--threshold", type=int, metavar="N", help="how many must sign (default: as now)")
@@ -66,8 +70,8 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
 
 
 def run_rotation(args: argparse.Namespace, context: HubContext) -> int:
-    if args.role == RELEASE:
-        return _rotate_release(args, context)
+    if args.role in PLAIN:
+        return _rotate_plain(args, context)
     role = known_role(args.role)
     passphrases = Passphrases(
         context.passphrase_files, offline_file=args.offline_passphrase_file, ask=context.ask
@@ -84,21 +88,43 @@ def run_rotation(args: argparse.Namespace, context: HubContext) -> int:
     return int(Exit.OK)
 
 
-def _rotate_release(args: argparse.Namespace, context: HubContext) -> int:
+def _rotate_plain(args: argparse.Namespace, context: HubContext) -> int:
     if args.only or args.key or args.lost or args.keys or args.threshold:
-        raise UsageError("keys rotate release: takes no other option; there is one such key")
-    now = context.clock.wall()
+        raise UsageError(f"keys rotate {args.role}: takes no other option; there is one such key")
     with closing(open_hub(context)) as hub, hub.repository.lock():
-        old = hub.ring.release_key(hub.release_public)
-        public = hub.ring.create_release(when=now)
-        count = hub.admission.change_release_key(old, public)
-        retired = file_name(RELEASE, key_id(hub.release_public))
+        rotate_one = _rotate_release if args.role == RELEASE else _rotate_event_key
+        answer, *lines = rotate_one(hub, context, args.role)
     if context.json:
-        print_json({"role": RELEASE, "added": [key_id(public)], "store_keys": count})
+        print_json({"role": args.role, **answer})
         return int(Exit.OK)
-    print(f"release: 1 new, 1 retired; {count} store keys sealed anew; open tokens are void")
-    print(f"destroy the old key file: {context.keys_dir / retired}")
+    for line in lines:
+        print(line)
     return int(Exit.OK)
+
+
+def _rotate_release(hub: Hub, context: HubContext, role: str) -> tuple[Any, ...]:
+    old = hub.ring.release_key(hub.release_public)
+    public = hub.ring.create_release(when=context.clock.wall())
+    count = hub.admission.change_release_key(old, public)
+    retired = file_name(role, key_id(hub.release_public))
+    return (
+        {"added": [key_id(public)], "store_keys": count},
+        f"release: 1 new, 1 retired; {count} store keys sealed anew; open tokens are void",
+        f"destroy the old key file: {context.keys_dir / retired}",
+    )
+
+
+def _rotate_event_key(hub: Hub, context: HubContext, role: str) -> tuple[Any, ...]:
+    """Devices learn of the new key when they are provisioned: until then the old one is needed."""
+    create = {ALERTS: hub.ring.create_alerts, ACKS: hub.ring.create_acks}[role]
+    public, retired = create(when=context.clock.wall()), getattr(hub, _HELD[role])
+    hub.database.set_setting(role, public.hex())
+    older = [one.name for one in hub.devices.every() if getattr(one, _KNOWN[role]) != public]
+    path = context.keys_dir / file_name(role, key_id(retired))
+    mend = f"they know the old key until provisioned anew: {', '.join(older)}" if older else ""
+    keep = "keep" if older else "destroy"
+    lines = (f"{role}: 1 new, for devices provisioned from now on", mend, f"{keep} {path}")
+    return ({"added": [key_id(public)], "older": older}, *(line for line in lines if line))
 
 
 def key_rows(hub: Hub) -> dict[str, list[dict[str, Any]]]:
