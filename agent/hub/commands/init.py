@@ -17,6 +17,7 @@ from agent.hub.hub import Founding, Hub, create_hub
 from agent.hub.passphrases import Passphrases
 from agent.hub.roles import Periods, RoleKeys, default_keys
 from agent.hub.typed import grouped
+from agent.hub.vault import open_vault
 
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _EXAMPLES = """examples:
@@ -63,6 +64,8 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         context.passphrase_files, offline_file=args.offline_passphrase_file, ask=context.ask
     )
     with closing(create_hub(context, founding, passphrases)) as hub:
+        # now, while the passphrase is at hand, and not at the first list
+        open_vault(hub.ring.working, hub.ring.files, when=context.clock.wall(), fresh=True)
         _answer(hub, context)
         if context.passphrase_files and args.offline_passphrase_file is None:
             say("note: offline keys have the passphrase of the others; better give them their own")
