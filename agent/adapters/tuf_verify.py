@@ -43,10 +43,7 @@ def verify_metadata(folder: Path, trust_root: bytes, *, role: str = "lists") -> 
     Raises:
         DataError: which file is missing or wrong.
     """
-    root = _newest_root(folder, trust_root)
-    timestamp = _read(folder, "timestamp", Timestamp, root, None)
-    snapshot = _read(folder, "snapshot", Snapshot, root, timestamp.snapshot_meta)
-    targets = _read(folder, "targets", Targets, root, _named(snapshot, "targets"))
+    root, timestamp, snapshot, targets = _top(folder, trust_root)
     signed: dict[str, Signed] = {
         "root": root,
         "timestamp": timestamp,
@@ -58,6 +55,23 @@ def verify_metadata(folder: Path, trust_root: bytes, *, role: str = "lists") -> 
         {name: one.version for name, one in signed.items()},
         {name: one.expires.timestamp() for name, one in signed.items()},
     )
+
+
+def verified_targets(folder: Path, trust_root: bytes) -> Targets:
+    """The delegations: which keys each delegated role has. Expired or not is the caller's to judge.
+
+    Raises:
+        DataError: as `verify_metadata`.
+    """
+    return _top(folder, trust_root)[-1]
+
+
+def _top(folder: Path, trust_root: bytes) -> tuple[Root, Timestamp, Snapshot, Targets]:
+    root = _newest_root(folder, trust_root)
+    timestamp = _read(folder, "timestamp", Timestamp, root, None)
+    snapshot = _read(folder, "snapshot", Snapshot, root, timestamp.snapshot_meta)
+    targets = _read(folder, "targets", Targets, root, _named(snapshot, "targets"))
+    return root, timestamp, snapshot, targets
 
 
 def _newest_root(folder: Path, trust_root: bytes) -> Root:

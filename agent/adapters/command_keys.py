@@ -1,0 +1,66 @@
+"""Who may command this device: the keys of the `commands` role, as the agency's root says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from tuf.api.metadata import Targets
+
+from agent.adapters.sealing import KEY_BYTES, key_id
+from agent.adapters.tuf_verify import verified_targets
+from agent.delivery.inbound import CommandKeys
+from agent.errors import BodycamError
+
+ROLE: Final = "commands"
+_FILES: Final = ("targets.json", "snapshot.json", "timestamp.json", "root.json", "root_history")
+_NOBODY: Final = CommandKeys({}, 0.0)
+
+
+class DelegatedCommandKeys:
+    """Read from the verified metadata of the latest sync, and verified again when it changed.
+
+    Args:
+        folder: where the metadata lies.
+        trust_root: gives TUF root metadata as provisioned, bytes.
+    """
+
+    def __init__(self, folder: Path, trust_root: Callable[[], bytes]) -> None:
+        self._folder = folder
+        self._trust_root = trust_root
+        self._seen: object = None
+        self._keys = _NOBODY
+        self.trouble = ""
+
+    def __call__(self) -> CommandKeys:
+        """The keys; nobody's when there was no sync yet or the metadata is damaged."""
+        seen = [_mark(self._folder / name) for name in _FILES]
+        if seen != self._seen:
+            self._seen = seen
+            self._keys, self.trouble = self._read()
+        return self._keys
+
+    def _read(self) -> tuple[CommandKeys, str]:
+        try:
+            return _keys_of(verified_targets(self._folder, self._trust_root())), ""
+        except (BodycamError, ValueError) as error:
+            return _NOBODY, str(error)
+
+
+def _keys_of(targets: Targets) -> CommandKeys:
+    """A role that needs several signatures has no keys here: a command carries one."""
+    role = targets.get_delegated_role(ROLE)
+    publics = [targets.get_key(one).keyval.get("public") for one in role.keyids]
+    found = [bytes.fromhex(one) for one in publics if isinstance(one, str)]
+    keys = {key_id(one): one for one in found if len(one) == KEY_BYTES}
+    return CommandKeys(keys if role.threshold == 1 else {}, targets.expires.timestamp())
+
+
+def _mark(path: Path) -> tuple[int, int, int] | None:
+    """Changes with every file that is put in this place."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
