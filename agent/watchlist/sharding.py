@@ -10,7 +10,7 @@ into a new shard. Two things are put right as changes go by:
   any case, from half on every one. So n bytes removed cost about n bytes more some time later, and
   never all of them on one day, which a fixed limit alone would bring about: random removals reach
   it everywhere together.
-- Small shards add up. When there are more than eight, they are made into full ones.
+- Small shards add up. When there are more than eight, the smallest are made into a full one.
 """
 
 from __future__ import annotations
@@ -208,12 +208,24 @@ def _to_rewrite(states: Sequence[_State], rewrite: Rewrite, limit: int) -> set[i
         or (rewrite.removed and state.ref.removed)
     }
     again |= _worst(states, again)
-    small = {
-        at
-        for at, state in enumerate(states)
-        if at not in again and state.ref.length < SMALL * limit
-    }
-    return again | small if len(small) > MAX_SMALL else again
+    return again | _crumbs(states, again, limit)
+
+
+def _crumbs(states: Sequence[_State], but: set[int], limit: int) -> set[int]:
+    """Where there are too many small shards: the smallest, as many as make one full one."""
+    small = [
+        at for at, state in enumerate(states) if at not in but and state.ref.length < SMALL * limit
+    ]
+    if len(small) <= MAX_SMALL:
+        return set()
+    chosen: set[int] = set()
+    room = float(limit)
+    for at in sorted(small, key=lambda one: states[one].ref.length):
+        room -= states[at].size(int(states[at].alive.sum()))
+        if room < 0 and len(chosen) > len(small) - MAX_SMALL:
+            break
+        chosen.add(at)
+    return chosen
 
 
 def _worst(states: Sequence[_State], but: set[int]) -> set[int]:
