@@ -1,20 +1,23 @@
-"""Kills a process at chosen lines of the sealed store's code, and looks at what is left.
+"""Kills a process in the sealed store's code, and looks at what is left.
 
     python -m tests.support.crash_store KILLS FOLDER
 
 A child is forked for each kill; a trace function in it counts the lines that the store's modules
 execute and sends SIGKILL at the chosen one: in the middle of staging, between the files and the
-catalogue, before and after the commit, while sweeping. Prints one JSON object.
+catalogue, before and after the commit, while sweeping. Every other child is killed from outside
+at a random moment instead, which may be inside SQLite or the kernel. Prints one JSON object.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import sqlite3
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -70,13 +73,17 @@ def lines_of(act: Act, folder: Path, keys: DeviceKeys, kill_at: int = -1) -> int
     return lines.count
 
 
-def killed(act: Act, folder: Path, keys: DeviceKeys, kill_at: int) -> bool:
+def killed(act: Act, folder: Path, keys: DeviceKeys, kill_at: int, after_s: float) -> bool:
+    """Kill at a line, or after a time when `kill_at` is negative; whether it was in time."""
     child = os.fork()
     if not child:
         try:
             lines_of(act, folder, keys, kill_at)
         finally:
             os._exit(0)
+    if kill_at < 0:
+        time.sleep(after_s)
+        os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status)
 
@@ -123,14 +130,18 @@ def main(kills: int, work: Path) -> dict[str, Any]:
     first.close()
     wrapped = wrapped_keys(base)
     found: dict[str, Any] = {}
+    chance = random.Random(1)
     for name, act in ACTS.items():
         trial = shutil.copytree(base, work / f"{name}-trial")
+        began = time.monotonic()
         total = lines_of(act, trial, keys)
+        took = time.monotonic() - began
         states: Counter[str] = Counter()
         died = left = 0
         for number in range(kills):
             folder = shutil.copytree(base, work / "victim")
-            died += killed(act, folder, keys, number * total // kills)
+            line = -1 if number % 2 else number * total // kills
+            died += killed(act, folder, keys, line, took * chance.random())
             states[state_of(folder, keys)] += 1
             left += keys_left(folder, wrapped)
             shutil.rmtree(folder)

@@ -1,4 +1,4 @@
-"""Killed with -9 at lines all over the store's code; see `tests/support/crash_store.py`."""
+"""Killed with -9 all over the store's code; see `tests/support/crash_store.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-KILLS = 12
+KILLS = 14
 """Of each of install, expire and destroy; `python -m tests.support.crash_store 100 FOLDER` does
 a hundred of each.
 """
@@ -23,6 +23,7 @@ def test_the_next_start_serves_the_old_or_the_new_list_whole(tmp_path: Path) -> 
     )  # fmt: skip
     told = json.loads(done.stdout)
     for act in told["acts"].values():
-        assert act["died"] == KILLS
+        assert act["died"] >= KILLS // 2
+        assert sum(act["states"].values()) == KILLS
         assert set(act["states"]) == {told["before"], act["after"]}
         assert act["keys_left"] == 0
