@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from agent.adapters.device_identity import read_root
@@ -12,7 +11,7 @@ from agent.adapters.http_fetch import HttpSettings, exposure
 from agent.app.context import Context
 from agent.app.sync import ListSync
 from agent.app.sync_parts import Ledger, Progress, SyncParts
-from agent.app.vault import Unlocking, Vault, open_store, require_unlock_as_configured
+from agent.app.vault import Unlocking, Vault, vault_of
 from agent.config.schema import SyncConfig
 from agent.errors import RefusedError
 from agent.messages.control import ControlRequest
@@ -88,10 +87,7 @@ def open_vault(context: Context, space: str) -> Vault:
         raise RefusedError(
             "this device has no identity yet, so it follows no list: bodycam-agent provision"
         )
-    keystore, config = context.keystore(), context.config
-    require_unlock_as_configured(keystore.identity, config)
-    opener = partial(open_store, context.state_dir, keystore, config, FIELD_TEST, space)
-    vault = Vault(keystore, opener)
+    vault = vault_of(context, space)
     if vault.locked:
         raise RefusedError(f"{vault.locked} (a running agent has the keys in its memory alone)")
     return vault

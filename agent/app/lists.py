@@ -13,10 +13,9 @@ from agent.adapters.gallery import ListGallery, renewed
 from agent.adapters.list_source import ListSource
 from agent.adapters.sealed_source import SealedSource
 from agent.app.context import Context
-from agent.app.vault import Ledger, Vault, open_store, require_unlock_as_configured
+from agent.app.vault import Ledger, Vault, vault_of
 from agent.config import Config, DeviceConfig
 from agent.errors import BodycamError, DataError, DiskError, RefusedError
-from agent.policy import FIELD_TEST
 from agent.ports import Gallery
 from agent.ports.log import Log
 from agent.runtime.board import Condition
@@ -101,7 +100,7 @@ def open_lists(context: Context, space: str, ledger: Ledger, undo: ExitStack) ->
         source = _local(context, space, make)
     else:
         try:
-            vault = _vault(context, space)
+            vault = vault_of(context, space)
             undo.callback(vault.close)
             source = SealedSource(vault.store, make, ledger, context.clock)
         except BodycamError as error:
@@ -133,13 +132,6 @@ def _local(context: Context, space: str, make: Callable[..., ListGallery]) -> Ga
         reason = "sync.url is set, but this device has no identity yet: bodycam-agent provision"
         return _Unusable(reason, make)
     return ListSource(context.watchlist(), context.config.watchlist, space, _BUILD_THREADS)
-
-
-def _vault(context: Context, space: str) -> Vault:
-    keystore, config = context.keystore(), context.config
-    require_unlock_as_configured(keystore.identity, config)
-    opener = partial(open_store, context.state_dir, keystore, config, FIELD_TEST, space)
-    return Vault(keystore, opener)
 
 
 def _gallery(config: Config, stored: StoredList, *, now: Wall, previous: Any) -> ListGallery:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from agent.adapters.device_identity import Identity
 from agent.adapters.keystore import Keystore
 from agent.adapters.sealed_store import SealedListStore
+from agent.app.context import Context
 from agent.config import Config
 from agent.errors import BodycamError, RefusedError, UsageError
 from agent.messages.control import ControlRequest
-from agent.policy import Policy
+from agent.policy import FIELD_TEST, Policy
 from agent.ports import Clock
 from agent.watchlist.arrival import ArrivalRules
 
@@ -106,6 +108,23 @@ class Vault:
                 self._store.close()
                 self._store = None
             self.keystore.close()
+
+
+def vault_of(context: Context, space: str) -> Vault:
+    """The vault of a provisioned device, locked or not. To be closed.
+
+    Args:
+        context: of the command.
+        space: family of the embedder in use.
+
+    Raises:
+        RefusedError: `store.unlock` asks for another way, or others can read the keys.
+        BodycamError: the identity is missing or damaged.
+    """
+    keystore, config = context.keystore(), context.config
+    require_unlock_as_configured(keystore.identity, config)
+    opener = partial(open_store, context.state_dir, keystore, config, FIELD_TEST, space)
+    return Vault(keystore, opener)
 
 
 class Unlocking:

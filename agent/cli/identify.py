@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.app import Context
+from agent.app.serving import stored_list
 from agent.cli.common import print_json, say
 from agent.errors import (
     BodycamError,
@@ -56,7 +57,7 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "identify",
         help="search a still photograph",
-        description="Searches every face of still photographs in the local watchlist.",
+        description="Searches every face of still photographs in the list in service.",
         epilog=_EXAMPLES,
     )
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """
     authorisation = _authorised(args.authorisation)
     context = context.adjusted(f"detection.min_face_px={args.min_face_px}")
-    stored = context.watchlist().load()
+    stored = stored_list(context)
     gallery, rule = _prepare(context, stored)
     found: list[_Searched] = []
     try:
