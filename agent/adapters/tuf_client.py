@@ -209,6 +209,11 @@ class Repository:
             raise DiskError(f"{self._metadata}: {(error.strerror or 'failed').lower()}") from None
         except (RepositoryError, DownloadError) as error:
             raise LookError(_judge(error, name or self._last_name(), target=bool(name))) from None
+        except BodycamError:
+            raise
+        except Exception as error:  # noqa: BLE001 - truly signed nonsense can trip tuf anywhere
+            what = f"the metadata is signed nonsense ({type(error).__name__})"
+            raise refused(Fault.TAMPERED, what) from None
 
     def _last_name(self) -> str:
         return _PREFIX.sub("", self._fetcher.last_url.rpartition("/")[2]) or "metadata"

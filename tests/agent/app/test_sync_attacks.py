@@ -217,6 +217,12 @@ def stolen_online_keys_endless_freeze(scene: Scene) -> None:
     _resign_online(scene)
 
 
+def targets_key_nonsense(scene: Scene) -> None:
+    """A role without a name, truly signed: tuf does not expect it."""
+    scene.world.role("targets").signed.delegations.roles["lists"].name = 7
+    scene.world.commit()
+
+
 # A stolen key of the role `lists`, or an agency that makes a mistake.
 
 
@@ -305,6 +311,7 @@ TABLE = (
     Row(stolen_online_keys_drop_a_role, Fault.TAMPERED),
     Row(stolen_online_keys_list_of_his_own, Fault.SIGNATURE),
     Row(stolen_online_keys_endless_freeze, Fault.FROZEN),
+    Row(targets_key_nonsense, Fault.TAMPERED),
     Row(lists_key_older_version, Fault.ROLLBACK),
     Row(lists_key_manifest_of_other_envelopes, Fault.MIXED),
     Row(lists_key_endless_manifest, Fault.ENDLESS),
