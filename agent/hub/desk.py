@@ -9,7 +9,8 @@ from pathlib import Path
 
 from agent.hub.context import HubContext
 from agent.hub.hub import Hub, open_hub
-from agent.hub.lists import Facts, ListRecord, Lists
+from agent.hub.list_values import Facts, ListRecord
+from agent.hub.lists import Lists
 from agent.hub.lists_database import FILE, ListsDatabase
 from agent.hub.photo_ledger import Ledger
 from agent.hub.present import Present

@@ -13,7 +13,7 @@ from agent.app.models import manifest, open_models
 from agent.config import parse
 from agent.errors import RefusedError, UsageError
 from agent.hub.changes import check_policy, over, unit
-from agent.hub.lists import PhotoRow
+from agent.hub.list_values import PhotoRow
 from agent.hub.photo_judge import OpenModels, recipe
 from agent.hub.photo_ledger import Ledger
 from agent.hub.photo_sources import Photograph, read_photographs

@@ -67,7 +67,7 @@ class Ledger:
 
 
 def forget_unused(database: ListsDatabase, now: float, *, gone: Sequence[str] = ()) -> None:
-    """Overwrite templates and pictures that are on no list.
+    """Overwrite templates and pictures that are on no list. Why others were refused stays known.
 
     Args:
         database: of the lists.
@@ -81,7 +81,7 @@ def forget_unused(database: ListsDatabase, now: float, *, gone: Sequence[str] = 
             [(one,) for one in gone],
         )
         db.execute(
-            f"DELETE FROM photograph WHERE judged < ? AND {unused}",  # noqa: S608 -- a constant
+            f"DELETE FROM photograph WHERE judged < ? AND template IS NOT NULL AND {unused}",  # noqa: S608
             (now - UNUSED_S,),
         )
     database.empty_log()

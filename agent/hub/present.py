@@ -9,7 +9,7 @@ import numpy as np
 
 from agent.adapters.sealing import decrypt
 from agent.errors import DataError, MissingFileError
-from agent.hub.lists import ListState, Since
+from agent.hub.list_values import ListState, Since
 from agent.hub.repository import Repository
 from agent.messages.bundle import SHARD_ABOUT, ShardRef, manifest_target, shard_target
 from agent.watchlist.bundle import join, live_rows

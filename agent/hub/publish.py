@@ -18,7 +18,8 @@ from agent.errors import RefusedError
 from agent.hub.changes import check_policy, difference, over
 from agent.hub.devices import Devices
 from agent.hub.files import locked, private_folder
-from agent.hub.lists import Facts, ListRecord, Lists, ListState, Pending
+from agent.hub.list_values import Facts, ListRecord, ListState, Pending
+from agent.hub.lists import Lists
 from agent.hub.present import Present, manifest_sha256, read_present
 from agent.hub.progress import Progress
 from agent.hub.repository import Repository

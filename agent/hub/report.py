@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from agent.hub.changes import embedders, ids
-from agent.hub.lists import Facts, ListRecord
+from agent.hub.list_values import Facts, ListRecord
 from agent.hub.present import Present
 from agent.hub.telling import facts_json
 from agent.messages import iso_utc

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.hub.files import Disk, private_folder
-from agent.hub.lists import Facts, ListRecord
+from agent.hub.list_values import Facts, ListRecord
 from agent.hub.near_duplicates import Found
 from agent.hub.photographs import Enrolment, by_reason, rejection_rows
 from agent.messages import iso_utc

@@ -11,7 +11,7 @@ import numpy as np
 from agent.adapters.sealing import encrypt, new_key, seal
 from agent.hub.changes import Difference, embedders, over
 from agent.hub.devices import Device
-from agent.hub.lists import Facts, PhotoRow, Since
+from agent.hub.list_values import Facts, PhotoRow, Since
 from agent.hub.present import Present
 from agent.hub.progress import Progress
 from agent.messages.bundle import (

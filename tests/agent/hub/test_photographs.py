@@ -145,9 +145,12 @@ def test_nothing_in_the_database_shows_a_template_or_a_face(world: PhotoWorld) -
 
 
 def test_templates_on_no_list_are_forgotten_after_a_week(world: PhotoWorld) -> None:
-    done = world.run(world.photograph(1, 1))
+    good, refused = world.photograph(1, 1), world.photograph(2, 2)
+    save_portrait(refused.path)
+    done = world.run(good, refused)
     digest = done.accepted[0].sha256
     forget_unused(world.database, NOW + UNUSED_S - 1)
     assert world.ledger.picture(digest) is not None
     forget_unused(world.database, NOW + UNUSED_S + 1)
     assert world.ledger.picture(digest) is None
+    assert world.run(good, refused).embedded == 1  # why the other was refused is known

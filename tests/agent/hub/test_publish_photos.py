@@ -13,7 +13,7 @@ from agent.errors import RefusedError
 from agent.hub.composing import Composer
 from agent.hub.desk import Desk, open_desk
 from agent.hub.gather import Gathered, Networks, Rules, from_photographs
-from agent.hub.lists import Facts
+from agent.hub.list_values import Facts
 from agent.hub.near_duplicates import default_similarity
 from agent.hub.progress import silent
 from agent.hub.revoke import Revocation
