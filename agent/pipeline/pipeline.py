@@ -16,6 +16,7 @@ import numpy as np
 
 from agent.errors import RefusedError
 from agent.pipeline.looking import Look, Watcher
+from agent.pipeline.picture import picture_of
 from agent.pipeline.recognising import Recogniser
 from agent.pipeline.result import StepResult, Stopwatch
 from agent.pipeline.settings import Activation, PipelineSettings
@@ -147,7 +148,14 @@ class Pipeline:
         embedded, joined = self._recognise(frame, look, watch)
         tracks = self._watcher.tracker.tracks() if joined else look.update.tracks
         decisions, searches = self._search_and_decide(tracks, armed, watch)
-        alerts = self._raise(decisions, armed, frame)
+        owners = [joined.get(track, track) for track in look.update.assigned]
+        alerts = tuple(
+            replace(alert, evidence=picture_of(track, frame, look.faces, owners, tracks))
+            if armed.activation.evidence
+            else alert
+            for track, alert in self._raise(decisions, armed, frame)
+        )
+        wipe(look.faces.boxes, look.faces.landmarks)
         if searches:
             watch.lap("decide")
         return StepResult(
@@ -155,18 +163,17 @@ class Pipeline:
             faces=len(look.faces),
             tracks=tracks,
             started=self._watcher.tracker.started - before,
-            ended=ended + joined,
+            ended=ended + tuple(joined),
             embeddings=embedded,
             searches=searches,
             decisions=decisions,
             alerts=alerts,
         )
 
-    def _recognise(self, frame: Frame, look: Look, watch: Stopwatch) -> tuple[int, tuple[int, ...]]:
-        """Count of faces embedded; ids of tracks that went on under an older id."""
+    def _recognise(self, frame: Frame, look: Look, watch: Stopwatch) -> tuple[int, dict[int, int]]:
+        """Count of faces embedded; tracks that went on under an older id, and that id."""
         tracks = look.update.tracks
         self._recogniser.crop(frame, look)
-        wipe(look.faces.boxes, look.faces.landmarks)
         fresh = self._recogniser.embed(tracks, now=frame.at)
         joined = self._recogniser.join_returned(tracks, fresh) if fresh else {}
         for track, added in fresh.items():
@@ -177,7 +184,7 @@ class Pipeline:
         self._to_search.difference_update(joined)
         if len(look.faces):
             watch.lap("embed")
-        return len(fresh), tuple(joined)
+        return len(fresh), joined
 
     def _search_and_decide(
         self, tracks: tuple[Track, ...], armed: _Armed, watch: Stopwatch
@@ -217,7 +224,8 @@ class Pipeline:
 
     def _raise(
         self, decisions: tuple[Decision, ...], armed: _Armed, frame: Frame
-    ) -> tuple[Alert, ...]:
+    ) -> list[tuple[int, Alert]]:
+        """Alerts, each with its track."""
         context = AlertContext(
             activation=armed.activation.id,
             watchlist=self._gallery.ref,
@@ -226,14 +234,14 @@ class Pipeline:
             new_id=self._new_id,
         )
         now = Moment(frame.at, frame.captured_at)
-        alerts: list[Alert] = []
+        alerts: list[tuple[int, Alert]] = []
         for decision in decisions:
             if decision.verdict is Verdict.MATCH:
                 self._memory.decide(decision.track)
             armed.book, alert = raise_alert(armed.book, decision, context, now=now)
             if alert is not None:
-                alerts.append(alert)
-        return tuple(alerts)
+                alerts.append((decision.track, alert))
+        return alerts
 
     def _forget(self, tracks: tuple[int, ...]) -> None:
         self._memory.forget_all(tracks)

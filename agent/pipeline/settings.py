@@ -53,6 +53,7 @@ class Activation:
         test: events are marked as tests.
         remembered: cool-down marks of this activation from before a restart: subject to (id of
             the first alert, wall-clock end of its cool-down).
+        evidence: alerts carry a picture of the matched face.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Activation:
     cooldown_s: float
     test: bool
     remembered: Mapping[str, tuple[str, Wall]] = field(default_factory=dict)
+    evidence: bool = False
 
 
 def decision_rule(limits: Limits, curve: Curve, templates: int) -> DecisionRule:

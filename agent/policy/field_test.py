@@ -24,6 +24,8 @@ FIELD_TEST = Policy(
     bases=("consent",),
     purposes=("test",),
     max_authorisation_s=12 * 3600.0,
+    remote_arm=False,
+    evidence=True,
 )
 """The floor lies above the 0.363 that one in a thousand pairs of different people pass (SFace,
 LFW), so that even a list of one is not matched on the embedder's weakest evidence."""

@@ -22,6 +22,7 @@ class Limits:
         cooldown_s: seconds between two alerts for one subject.
         max_templates: longest list.
         test: events are marked as tests.
+        evidence: sealed alerts carry a picture of the matched face.
     """
 
     floor: float
@@ -32,6 +33,7 @@ class Limits:
     cooldown_s: float
     max_templates: int
     test: bool
+    evidence: bool = False
 
     def check_list(self, templates: int) -> None:
         """Whether a list may be this long.
@@ -57,4 +59,5 @@ def combine(policy: Policy, local: DecisionConfig) -> Limits:
         cooldown_s=max(policy.min_cooldown_s, local.cooldown_s),
         max_templates=policy.max_templates,
         test=policy.test,
+        evidence=policy.evidence,
     )

@@ -27,6 +27,8 @@ class Policy:
         max_list_age_s: a synced list made longer ago than this is not used, seconds.
         bases, purposes: codes that an entry may carry.
         max_authorisation_s: longest authorisation, seconds.
+        remote_arm: the agency may arm from afar.
+        evidence: alerts carry a picture of the matched face, in sealed events only.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Policy:
     bases: tuple[str, ...]
     purposes: tuple[str, ...]
     max_authorisation_s: float
+    remote_arm: bool = False
+    evidence: bool = False
 
     def canonical_json(self) -> str:
         """The one text of this policy: keys sorted, no spaces, ASCII."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
+from agent.values.arrays import U8
 from agent.values.gallery import EntryRef
 from agent.values.times import Monotonic, Wall
 
@@ -83,6 +84,8 @@ class Alert:
         watchlist: the list and version searched.
         activation: id of the arming under which it was raised.
         test: raised under a field-test policy.
+        evidence: (n,) uint8, a JPEG of the matched face alone; None without one. To be wiped once
+            the alert is sealed.
     """
 
     id: str
@@ -99,3 +102,4 @@ class Alert:
     watchlist: WatchlistRef
     activation: str
     test: bool
+    evidence: U8 | None = field(default=None, repr=False, compare=False)

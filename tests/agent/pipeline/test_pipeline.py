@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 
+import cv2
 import numpy as np
 import pytest
 
@@ -448,3 +449,26 @@ def test_the_report_counts_tracks_once() -> None:
     steps = Patrol(walking).armed().walk(3)
     assert sum(step.started for step in steps) == 2
     assert sum(step.faces for step in steps) == 2 * sum(step.looked for step in steps)
+
+
+def test_evidence_is_of_the_matched_face_and_only_where_it_is_allowed() -> None:
+    def close(t: float) -> Mapping[int, Face]:
+        return {LISTED: (200 + 9 * t, 180, 60), PASSER_BY: (262 + 9 * t, 180, 60)}
+
+    (without,) = Patrol(close).armed().alerts(2)
+    assert without.evidence is None
+    (alert,) = Patrol(close).armed(evidence=True).alerts(2)
+    assert alert.evidence is not None
+    picture = cv2.imdecode(alert.evidence, cv2.IMREAD_COLOR)
+    height, width = picture.shape[:2]
+    middle = picture[height // 3 : -height // 3, width // 3 : -width // 3, 0].astype(float)
+    assert middle.mean() == pytest.approx(LISTED * 20, abs=6)  # his own blue
+    beside = picture[height // 3 : -height // 3, -width // 12 :]
+    assert np.ptp(beside.astype(int)) < 12  # paint, no chequers of the passer-by
+    assert "evidence" not in repr(alert)
+
+
+def test_detections_are_wiped_also_when_a_picture_is_made_of_them() -> None:
+    patrol = Patrol(walking).armed(evidence=True)
+    patrol.walk(2)
+    assert all(not found.boxes.any() for found in patrol.street.handed_out)
