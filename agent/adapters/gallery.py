@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agent.adapters.hnsw_index import SAMPLE, graph_for
+from agent.adapters.hnsw_index import EDGE, SAMPLE, graph_for
 from agent.adapters.list_changes import compare
 from agent.adapters.list_segment import Segment
 from agent.adapters.list_version import People, Version
@@ -181,7 +181,7 @@ class ListGallery:
         sketch = None if exam is None else sketch_for(exam)
         if exam is None or sketch is None:
             return None
-        return self._graph(exam, min(sketch[1].ms, sketch[1].exact_ms))
+        return self._graph(exam, EDGE * min(sketch[1].ms, sketch[1].exact_ms))
 
     def _graph(self, exam: Exam, rival: float) -> Tried | None:
         """A graph, when it agrees and takes less than the rival's milliseconds."""

@@ -20,6 +20,9 @@ EF_CONSTRUCTION = 200
 SAMPLE = 20_000
 """Templates on which graph and sketch are compared first: the graph of a whole list of 300,000
 takes minutes, and against the sketch it only loses by growing (see the decision record)."""
+EDGE = 0.5
+"""Share of the sketch's time that the graph of the sample may take: the breadth that a graph
+needs grows with the list, so that one as good on the sample loses on the whole."""
 _CHUNK = 256
 
 

@@ -29,12 +29,14 @@ COUNTS_ONCE, COUNTS_TWICE = 0.7, 1.6
 from there two. Fewer votes leave more rows to look at again: measured best for 300,000."""
 LOOKED_AT_AXES = 96
 """Kept with eight bits too."""
-KEPT = 64
+KEPT = 96
 """Rows left for the caller to compare exactly."""
 LIFT = 2.3
 """Standard deviations over the mean vote that a row must have, until `Sketch.lift` is set."""
 MISSED = 0.0005
 """Share of noisy probes whose best row may fail to be looked at; `AGREEMENT` allows twice that."""
+DEEPER = 0.25
+"""Standard deviations by which it looks deeper when that was not deep enough."""
 BLOCK = 1 << 14
 _REACH = 4.5
 """Coordinates beyond so many standard deviations are cut off in eight bits."""
@@ -169,5 +171,10 @@ def sketch_for(exam: Exam) -> tuple[Sketch, Trial] | None:
     lifts = np.sort(sketch.lifts(exam.probes, exam.vectors[exam.rows]))
     if len(lifts):
         sketch.lift = float(lifts[int(MISSED * len(lifts))])
-    trial = exam.take(sketch, "sketch")
-    return None if trial is None else (sketch, trial)
+    while True:
+        trial = exam.take(sketch, "sketch")
+        if trial is None:
+            return None
+        if trial.agrees or trial.ms >= trial.exact_ms or sketch.lift < 0:
+            return sketch, trial
+        sketch.lift -= DEEPER

@@ -14,7 +14,7 @@ class Worker:
     """A child that does a pass when asked; a context manager.
 
     Args:
-        side: `ours`, `peer` or `watchlist`.
+        side: which, see `worker.SIDES`.
         threads: of the networks, OpenCV and the matrix product.
         templates: on its list.
 

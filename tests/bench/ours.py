@@ -58,13 +58,13 @@ def networks(precision: str, threads: int, *settings: str) -> Networks:
     return Networks(models.detector, models.embedder, context.config)
 
 
-def gallery(vectors: Vectors, threads: int) -> ListGallery:
-    """A list with one entry and one subject to each template, as it serves at once: exactly."""
+def stored(vectors: Vectors, name: str = "bench") -> StoredList:
+    """A list with one entry and one subject to each template."""
     origin = (Provenance(NOWHERE, Kind.DISTRACTOR, NOWHERE),)
     metas = [
         EntryMeta(
-            entry=f"bench-{number:06d}",
-            subject=f"bench-{number:06d}",
+            entry=f"{name}-{number:07d}",
+            subject=f"{name}-{number:07d}",
             basis="distractor",
             purpose="distractor",
             authorisation="BENCH",
@@ -72,8 +72,13 @@ def gallery(vectors: Vectors, threads: int) -> ListGallery:
         )
         for number in range(len(vectors))
     ]
-    stored = StoredList("bench", 1, "bench", from_entries(metas, [origin] * len(metas), vectors))
-    return build_gallery(stored, now=Wall(time.time()), config=WatchlistConfig(), threads=threads)
+    return StoredList("bench", 1, "bench", from_entries(metas, [origin] * len(metas), vectors))
+
+
+def gallery(vectors: Vectors, threads: int) -> ListGallery:
+    """Such a list as it serves at once: exactly."""
+    listed, now = stored(vectors), Wall(time.time())
+    return build_gallery(listed, now=now, config=WatchlistConfig(), threads=threads)
 
 
 def play(frames: Iterable[Frame], made: Networks, listed: ListGallery, rate_hz: float) -> int:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.bench.children import Worker
@@ -7,13 +9,26 @@ from tests.bench.children import Worker
 
 @pytest.mark.slow
 def test_a_process_of_its_own_searches_a_short_list_exactly():
-    with Worker("watchlist", threads=1, templates=2000) as worker:
+    with Worker("searching", threads=1, templates=2000) as worker:
         worker.ready()
         found = worker.ask()
-    assert found["top1_agreement"] == 1.0
-    assert found["strangers"] == 1.0
-    assert 0 < found["search_p50_ms"] <= found["search_p99_ms"]
-    assert 0 < found["rss_mb"] <= worker.peak_mb
+    assert set(found["bands"]) > {"new pictures", "strangers", "0.50 to 0.60"}
+    for band in found["bands"].values():
+        assert band["top1_agreement"] == band["margin_agreement"] == 1.0
+        assert (band["too_high"], band["best_over_0_5_missed"]) == (0, 0)
+        assert 0 < band["p50_ms"] <= band["p99_ms"]
+
+
+@pytest.mark.slow
+def test_a_list_is_read_served_and_changed_in_a_process_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path.cwd()))
+    monkeypatch.chdir(tmp_path)
+    for side in ("writing", "serving"):
+        with Worker(side, threads=1, templates=2000) as worker:
+            worker.ready()
+            found = worker.ask()
+    assert 0 < found["start_s"]
+    assert 0 < found["rss_mb"] <= found["swap_peak_mb"] <= worker.peak_mb
 
 
 @pytest.mark.slow

@@ -33,3 +33,12 @@ def test_the_exact_best_does_not_depend_on_blocks():
     asked = vectors.templates(7, seed=2)
     expected = [max(float(row @ probe) for row in listed) for probe in asked]
     assert vectors.exact_best(listed, asked, block=3) == pytest.approx(expected, abs=1e-6)
+
+
+def test_pictures_lie_within_their_band():
+    listed = vectors.templates(300, seed=1)
+    asked = vectors.pictures_within(listed, 0.7, 0.8, 100, seed=2)
+    best, next_best = vectors.exact_two(listed, asked, block=7)
+    assert best == pytest.approx(vectors.exact_best(listed, asked), abs=1e-6)
+    assert ((best > 0.7 - 1e-5) & (best < 0.8 + 1e-5)).all()
+    assert next_best == pytest.approx(np.sort(asked @ listed.T, axis=1)[:, -2], abs=1e-6)

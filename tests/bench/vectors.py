@@ -12,6 +12,7 @@ than it is, and nobody's list is like that. hnswlib finds as much in these as in
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from agent.values import F32, Vectors
 
@@ -39,9 +40,33 @@ def new_pictures(listed: Vectors, count: int, seed: int) -> Vectors:
     rng = np.random.default_rng(seed)
     known = listed[rng.choice(len(listed), count, replace=False)]
     alike = np.clip(rng.normal(GENUINE_MEAN, GENUINE_SPREAD, (count, 1)), 0.3, 0.97)
+    return _turned(known, alike, rng)
+
+
+def pictures_within(listed: Vectors, low: float, high: float, count: int, seed: int) -> Vectors:
+    """(count, 128) probes, each alike between `low` and `high` to a template of its own."""
+    rng = np.random.default_rng(seed)
+    known = listed[rng.choice(len(listed), count, replace=False)]
+    return _turned(known, rng.uniform(low, high, (count, 1)), rng)
+
+
+def _turned(known: Vectors, alike: npt.NDArray[np.float64], rng: np.random.Generator) -> Vectors:
     noise = rng.standard_normal(known.shape, dtype=np.float32)
     noise = _unit(noise - (noise * known).sum(axis=1, keepdims=True) * known)
     return _unit((alike * known + np.sqrt(1 - alike**2) * noise).astype(np.float32))
+
+
+def exact_two(listed: Vectors, asked: Vectors, block: int = 50) -> tuple[F32, F32]:
+    """(n,) the highest and the next similarity of each probe, by full products."""
+    first, second = [], []
+    for at in range(0, len(asked), block):
+        scores = asked[at : at + block] @ listed.T
+        rows = np.arange(len(scores))
+        best = scores.argmax(axis=1)
+        first.append(scores[rows, best])
+        scores[rows, best] = -2
+        second.append(scores.max(axis=1))
+    return np.concatenate(first), np.concatenate(second)
 
 
 def exact_best(listed: Vectors, asked: Vectors, block: int = 100) -> F32:

@@ -16,17 +16,15 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
-from agent.adapters.gallery import ListGallery
 from agent.adapters.opencv_quiet import quieten_opencv
 from agent.config import Config
 from agent.errors import BodycamError
-from agent.values import Vectors
-from tests.bench import ours, pictures, vectors
+from tests.bench import long_list, ours, pictures, vectors
 from tests.bench.peer import PeerPipeline
 
 PEER_CROWD_FRAMES = 4
@@ -35,7 +33,7 @@ OUR_CROWD_FRAMES = 90
 """Three seconds: ours does more for a face that it has just met than later."""
 PROBES = 2000
 BUILDERS = os.cpu_count() or 1
-"""Threads that build the index, which is not timed here."""
+"""Threads that build an index, which is not timed there."""
 
 Task = dict[str, Any]
 Pass = Callable[[Task], dict[str, Any]]
@@ -46,7 +44,7 @@ def main() -> None:
     quieten_opencv()
     cv2.setNumThreads(args.threads)
     try:
-        work = {"ours": _ours, "peer": _peer, "watchlist": _watchlist}[args.side](args)
+        work = SIDES[args.side](args)
     except (FileNotFoundError, BodycamError) as error:
         sys.exit(str(error))
     _say({"ready": True})
@@ -58,7 +56,7 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    parser.add_argument("side", choices=("ours", "peer", "watchlist"))
+    parser.add_argument("side", choices=SIDES)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--templates", type=int, default=300_000)
     return parser.parse_args()
@@ -71,7 +69,8 @@ def _say(answer: dict[str, Any]) -> None:
 def _ours(args: argparse.Namespace) -> Pass:
     made = ours.networks("auto", args.threads)
     full_size = ours.networks("auto", args.threads, ours.WHOLE_PICTURE)
-    listed = ours.gallery(vectors.templates(args.templates, seed=1), BUILDERS)
+    plain = ours.gallery(vectors.templates(args.templates, seed=1), BUILDERS)
+    listed = plain.indexed() or plain
 
     def run(task: Task) -> dict[str, Any]:
         play = partial(
@@ -120,62 +119,24 @@ def _peer_clip(path: str, pipeline: PeerPipeline) -> int:
         frames += 1
 
 
-def _watchlist(args: argparse.Namespace) -> Pass:
-    templates = vectors.templates(args.templates, seed=1)
-    plain = ours.gallery(templates, BUILDERS)
-    listed = plain.indexed() or plain
-    asked = vectors.new_pictures(templates, PROBES, seed=2)
-    strangers = vectors.templates(PROBES, seed=3)
-
-    def run(_task: Task) -> dict[str, Any]:
-        times, found = _searched(listed, asked)
-        figures = {
-            "search_p50_ms": round(float(np.quantile(times, 0.5)), 4),
-            "search_p99_ms": round(float(np.quantile(times, 0.99)), 4),
-            "rss_mb": _resident_mb(),
-            "top1_agreement": _agreement(templates, asked, found),
-        }
-        others = _searched(listed, strangers)[1]
-        return {
-            **figures,
-            "strangers": _agreement(templates, strangers, others),
-            "how": listed.how,
-            "exact_p50_ms": round(float(np.median(_searched(plain, asked[:200])[0])), 4),
-        }
-
-    return run
-
-
-def _searched(listed: ListGallery, asked: Vectors) -> tuple[list[float], list[float]]:
-    """Milliseconds and best similarity of each probe, searched one by one."""
-    times, similarities = [], []
-    for probe in asked:
-        began = time.perf_counter()
-        (found,) = listed.search(probe[None])
-        times.append(1000 * (time.perf_counter() - began))
-        similarities.append(found.best.similarity if found.best else -1.0)
-    return times, similarities
-
-
-def _agreement(templates: Vectors, asked: Vectors, similarities: list[float]) -> float:
-    """Share of probes for which the search found the best template there is."""
-    missed = vectors.exact_best(templates, asked) - similarities
-    return round(float((missed < 1e-5).mean()), 5)
-
-
-def _resident_mb() -> float:
-    """What the process holds now, interpreter and list included."""
-    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
-        pages = int(file.read().split()[1])
-    return round(pages * resource.getpagesize() / 2**20, 1)
-
-
 def _timed(work: Callable[[], int]) -> dict[str, Any]:
     began = time.perf_counter()
     frames = work()
     seconds = time.perf_counter() - began
     return {"frames": frames, "seconds": round(seconds, 4)}
 
+
+def _folder(args: argparse.Namespace) -> Path:
+    return ours.STATE / f"list-{args.templates}"
+
+
+SIDES: dict[str, Callable[[argparse.Namespace], Pass]] = {
+    "ours": _ours,
+    "peer": _peer,
+    "searching": lambda args: long_list.searching(args.templates, PROBES),
+    "writing": lambda args: long_list.writing(args.templates, _folder(args)),
+    "serving": lambda args: long_list.serving(_folder(args)),
+}
 
 if __name__ == "__main__":
     main()
