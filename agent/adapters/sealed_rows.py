@@ -39,7 +39,7 @@ class Held(_Sealed):
     expired: Base64Bytes
     file: str = Field(max_length=64)
     size: int = Field(ge=0)
-    key: Key
+    key: Key = Field(repr=False)
     entries: int = Field(ge=0)
     templates: int = Field(ge=0)
     ends: Wall | None
@@ -101,7 +101,7 @@ class Cached(_Sealed):
 
     file: str = Field(max_length=64)
     size: int = Field(ge=0)
-    key: Key
+    key: Key = Field(repr=False)
 
 
 def new_cached(file: str, size: int, key: bytes) -> Cached:

@@ -30,6 +30,7 @@ from agent.messages.bundle import (
     manifest_target,
     shard_target,
 )
+from agent.values import Wall
 from agent.values.sync import Fault, Installed, NoChange, SyncResult, Withdrawn
 from agent.watchlist.arrival import check_time
 from agent.watchlist.bundle import open_bundle, parse_envelopes
@@ -66,7 +67,11 @@ class Look:
         self._store = parts.store
         self._fetcher = fetcher
         self._progress = progress
-        self._now = parts.clock.wall()
+
+    @property
+    def _now(self) -> Wall:
+        """Asked anew each time: hours may pass while shards arrive."""
+        return self._parts.clock.wall()
 
     def run(self) -> SyncResult:
         """From the newest metadata to the newest list.

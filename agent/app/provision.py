@@ -58,6 +58,7 @@ def provision(context: Context, order: Order) -> Identity:
         file = _read(order.file)
         check_root(file.root, sha256)
         _require_token_in_time(file, context)
+        _require_unlock_as_configured(file, context)
         passphrase = _passphrase(file, order.passphrase_file)
 
         def commit(request: ProvisioningRequest) -> None:
@@ -124,6 +125,15 @@ def _require_token_in_time(file: ProvisioningFile, context: Context) -> None:
         raise RefusedError(
             f"the token's time was over at {iso_utc(file.token_not_after)}: have the hub make a "
             "new file, or set this device's clock"
+        )
+
+
+def _require_unlock_as_configured(file: ProvisioningFile, context: Context) -> None:
+    wanted = context.config.store.unlock
+    if wanted not in ("as-provisioned", file.unlock):
+        raise RefusedError(
+            f"store.unlock is {wanted!r} in this device's configuration, the file says "
+            f"{file.unlock!r}: have the hub make one that agrees"
         )
 
 

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from agent.adapters.device_identity import Identity
 from agent.adapters.keystore import Keystore
 from agent.adapters.sealed_store import SealedListStore
 from agent.app.context import Context
 from agent.config import Config
 from agent.errors import BodycamError, RefusedError, UsageError
 from agent.messages.control import ControlRequest
+from agent.messages.provisioning import Unlock
 from agent.policy import FIELD_TEST, Policy
 from agent.ports import Clock
 from agent.watchlist.arrival import ArrivalRules
@@ -52,17 +52,17 @@ def open_store(
     )
 
 
-def require_unlock_as_configured(identity: Identity, config: Config) -> None:
+def require_unlock_as_configured(unlock: Unlock, config: Config) -> None:
     """Whether the store is unlocked in the way that the configuration asks for.
 
     Raises:
         RefusedError: it is not.
     """
     wanted = config.store.unlock
-    if wanted not in ("as-provisioned", identity.unlock):
+    if wanted not in ("as-provisioned", unlock):
         raise RefusedError(
-            f"store.unlock is {wanted!r}, but this device was provisioned with "
-            f"{identity.unlock!r}: wipe it and provision it again"
+            f"store.unlock is {wanted!r}, but this device was provisioned with {unlock!r}: wipe "
+            "it and provision it again"
         )
 
 
@@ -122,7 +122,7 @@ def vault_of(context: Context, space: str) -> Vault:
         BodycamError: the identity is missing or damaged.
     """
     keystore, config = context.keystore(), context.config
-    require_unlock_as_configured(keystore.identity, config)
+    require_unlock_as_configured(keystore.identity.unlock, config)
     opener = partial(open_store, context.state_dir, keystore, config, FIELD_TEST, space)
     return Vault(keystore, opener)
 

@@ -127,6 +127,17 @@ def test_progress_is_told_of_the_shards(device, world):
     assert told[-1] == (total, total)
 
 
+def test_a_download_that_takes_hours_is_installed_by_the_clock_of_its_end(device, world, clock):
+    """The builder has noted later times meanwhile."""
+    world.publish([A, B], [device.public])
+
+    def slowly(done: int, of: int) -> None:
+        clock.advance(3600)
+        device.store.raise_high_water(clock.wall())
+
+    assert isinstance(device.look(slowly).result, Installed)
+
+
 def test_offline_is_normal(device, world, server):
     world.publish([A], [device.public])
     device.look()

@@ -271,3 +271,12 @@ def test_a_locked_list_is_not_shown(commands: Commands, tmp_path: Path) -> None:
     provisioned(commands, Card(tmp_path, "hub"))
     with pytest.raises(RefusedError, match="locked"):
         commands("watchlist", "list")
+
+
+def test_a_file_with_another_way_to_unlock_than_configured_is_refused(
+    commands: Commands, tmp_path: Path
+) -> None:
+    card = Card(tmp_path, "device")
+    with pytest.raises(RefusedError, match=r"store.unlock is 'hub' .* the file says 'device'"):
+        provisioned(commands, card, "--set", "store.unlock=hub")
+    assert card.path.exists()
