@@ -20,13 +20,13 @@ from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.private_files import private_directory
 from agent.adapters.sealed_cache import SealedCache
 from agent.adapters.sealed_catalogue import Catalogue
+from agent.adapters.sealed_changes import SealedChanges
 from agent.adapters.sealed_clock import HighWater
 from agent.adapters.sealed_files import ShardFiles
 from agent.adapters.sealed_reader import Parts, SealedReader
 from agent.adapters.sealed_rows import Ended
 from agent.adapters.sealed_staging import NewShards, serves
 from agent.adapters.sealed_values import Change, Installed, describe
-from agent.adapters.sealed_writer import SealedWriter
 from agent.adapters.sealing import Buffer
 from agent.errors import DataError, UnavailableError
 from agent.messages.bundle import ListManifest, ShardRef
@@ -74,7 +74,7 @@ class SealedListStore:
             self._clock = HighWater(self._catalogue)
             parts = Parts(self._files, self._catalogue, self._clock, rules, space)
             self._reader = SealedReader(parts)
-            self._writer = SealedWriter(parts, self._reader)
+            self._changes = SealedChanges(parts, self._reader)
             self._cache = SealedCache(directory, self._catalogue, self._files)
             self._sweep()
         except BaseException:
@@ -174,7 +174,7 @@ class SealedListStore:
             DiskError: full or over the quota; the old list stays.
         """
         with self._files.writing(self._wait_s):
-            self._writer.install(manifest, new_shards, now, record)
+            self._changes.install(manifest, new_shards, now, record)
             after = self.installed()
         if after is None:
             raise DataError(f"list {manifest.list}: gone as soon as it was installed")
@@ -187,7 +187,7 @@ class SealedListStore:
             return False
         listed, held = found
         over = any(one.ends is not None and one.ends <= now for one in held)
-        return over or bool(self._writer.over(listed.manifest, now))
+        return over or bool(self._changes.over(listed.manifest, now))
 
     def expire(self, *, now: Wall) -> int:
         """Destroy what is over by now, with its keys; a list whose own time is over, whole.
@@ -205,11 +205,11 @@ class SealedListStore:
             listed = self._catalogue.listed()
             if listed is None:
                 return 0
-            over = self._writer.over(listed.manifest, now)
+            over = self._changes.over(listed.manifest, now)
             if over:
-                return self._writer.destroy(over, now)
+                return self._changes.destroy(over, now)
             current = self._catalogue.counts()[1] == self._loaded
-            gone = self._writer.expire(now)
+            gone = self._changes.expire(now)
             self._loaded = self._catalogue.counts()[1] if current else -1
         return gone
 
@@ -220,7 +220,7 @@ class SealedListStore:
             how many entries there were.
         """
         with self._files.writing(self._wait_s):
-            return self._writer.destroy(reason, now)
+            return self._changes.destroy(reason, now)
 
     def cache_get(self, key: str) -> bytearray | None:
         """A blob that was put under this key and belongs to the present list; None without one,
@@ -247,6 +247,6 @@ class SealedListStore:
         try:
             with self._files.writing(0.0):
                 self._catalogue.scrub()
-                self._writer.sweep()
+                self._changes.sweep()
         except UnavailableError:
             return

@@ -544,3 +544,17 @@ def rows_of(folder: Path) -> dict[str, bytes]:
     rows = dict(db.execute("SELECT source, sealed FROM shard"))
     db.close()
     return rows
+
+
+def test_time_passes_while_a_list_is_installed(store: SealedListStore) -> None:
+    """A long list takes seconds, and the builder notes the time meanwhile."""
+    published = two_shards()
+
+    class Slow(dict[str, bytes]):
+        def get(self, name: str, default: Any = None) -> Any:
+            store.raise_high_water(Wall(store.high_water + 10))
+            return super().get(name, default)
+
+    install(store, published, shards=Slow(published.shards))
+    assert store.high_water == NOW + 20
+    assert len(store.load(now=Wall(NOW + 20)).columns) == 5
