@@ -23,6 +23,7 @@ class Condition:
         camera: what is wrong with the camera; empty when nothing is.
         watchlist: what is wrong with the list; empty when nothing is.
         sync: why no newer list is taken; empty when nothing is wrong.
+        storage: what is wrong with the disk; empty when nothing is.
         locked: how to unlock the store; empty when nothing is locked.
         list_id: of the list in use.
         list_version: its version.
@@ -33,6 +34,7 @@ class Condition:
     camera: str = ""
     watchlist: str = ""
     sync: str = ""
+    storage: str = ""
     locked: str = ""
     list_id: str = ""
     list_version: int = 0
@@ -42,14 +44,14 @@ class Condition:
         """Trouble first: an armed device that sees nothing must not look healthy."""
         if self.locked:
             return "locked"
-        if self.camera or self.watchlist or self.sync:
+        if self.camera or self.watchlist or self.sync or self.storage:
             return "degraded"
         return "armed" if self.armed else "disarmed"
 
     @property
     def reason(self) -> str:
         """Why, in one line for an operator."""
-        troubles = (self.locked, self.camera, self.watchlist, self.sync)
+        troubles = (self.locked, self.camera, self.watchlist, self.sync, self.storage)
         trouble = "; ".join(text for text in troubles if text)
         if not trouble:
             return self.why
@@ -103,6 +105,9 @@ class Board:
 
     def locked(self, how_to_unlock: str) -> None:
         self._change(locked=how_to_unlock)
+
+    def storage(self, problem: str) -> None:
+        self._change(storage=problem)
 
     def list_in_use(self, list_id: str, version: int) -> None:
         self._change(list_id=list_id, list_version=version, watchlist="")

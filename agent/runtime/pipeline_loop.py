@@ -16,17 +16,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent.delivery import EventContext, outbox_entry
+from agent.delivery import EventWriter
 from agent.errors import BodycamError, RefusedError
 from agent.pipeline import Activation, Pipeline
 from agent.ports import Clock, Gallery, Outbox
 from agent.ports.log import Log
-from agent.runtime.arming import Arming, mark_key
+from agent.runtime.arming import Arming
 from agent.runtime.board import Board
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, NewGallery, Order, Withdraw
 from agent.runtime.tally import Tally
+from agent.stages.wiping import wipe
 from agent.values import Alert, Frame, Monotonic, Wall
 
 STAGE = "pipeline"
@@ -47,7 +48,7 @@ class Surroundings:
     Attributes:
         outbox: alerts are committed here.
         notify: tells delivery of a committed event.
-        events: what every event of the run has in common.
+        events: writes them, in clear or sealed.
         ledger: the audit log.
         board, heartbeats, log, clock: as everywhere.
         uid: of the agent itself, for what nobody asked for.
@@ -55,7 +56,7 @@ class Surroundings:
 
     outbox: Outbox
     notify: Callable[[str], None]
-    events: EventContext
+    events: EventWriter
     ledger: Ledger
     board: Board
     heartbeats: Heartbeats
@@ -276,14 +277,18 @@ class PipelineLoop:
         around, mark = self._around, None
         if alert.match is None:
             until = Wall(alert.raised_at + self._arming.cooldown_s)
-            mark = (mark_key(alert.activation, alert.ref.subject), until)
-        around.outbox.put(outbox_entry(alert, around.events), cooldown=mark)
+            mark = (around.events.mark(alert.activation, alert.ref.subject), until)
+        kept = around.outbox.put(around.events.match(alert), cooldown=mark)
+        if alert.evidence is not None:
+            wipe(alert.evidence)
         self.tally.raised += 1
+        if not kept:
+            around.log.error("an alert was given up: there is no room for it", id=alert.id)
+            return
         around.notify(alert.id)
         around.ledger.append(
             "alert",
             event=alert.id,
-            entry=alert.ref.entry,
             activation=alert.activation,
             authorisation=alert.ref.authorisation,
             list=alert.watchlist.id,
