@@ -28,9 +28,9 @@ from tuf.ngclient import FetcherInterface
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.response import BaseHTTPResponse
 
-from agent.adapters.http_trouble import explain
+from agent.adapters.http_trouble import bad_file, explain
 from agent.adapters.watched_sockets import SLICE_S, PlainConnection, TlsConnection, watch_tls
-from agent.errors import ConfigError, MissingFileError
+from agent.errors import ConfigError
 from agent.ports import Clock
 from agent.values import Monotonic
 
@@ -270,13 +270,13 @@ class HttpFetcher(FetcherInterface):
         try:
             context = ssl.create_default_context(cafile=settings.ca_file or None)
         except OSError as error:
-            raise _bad_file("sync.ca_file", settings.ca_file, error) from None
+            raise bad_file("sync.ca_file", settings.ca_file, error) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if settings.client_cert:
             try:
                 context.load_cert_chain(settings.client_cert, settings.client_key or None)
             except OSError as error:
-                raise _bad_file("sync.client_cert", settings.client_cert, error) from None
+                raise bad_file("sync.client_cert", settings.client_cert, error) from None
         watch_tls(context, self._patience)
         return context
 
@@ -294,8 +294,3 @@ def exposure(url: str) -> str:
 
 def _too_long() -> DownloadLengthMismatchError:
     return DownloadLengthMismatchError("longer than was signed for")
-
-
-def _bad_file(key: str, path: str, error: OSError) -> MissingFileError:
-    why = "is no PEM file of that kind" if isinstance(error, ssl.SSLError) else error.strerror
-    return MissingFileError(f"{key}: {path}: {(why or 'cannot be read').lower()}")

@@ -10,6 +10,8 @@ from typing import Final
 
 from urllib3.exceptions import HTTPError
 
+from agent.errors import MissingFileError
+
 _EXPIRED, _WRONG_NAME = frozenset({9, 10}), frozenset({62, 63, 64})
 """X509_V_ERR codes of OpenSSL's x509_vfy.h: not valid yet, expired; wrong host, e-mail, address."""
 _BY_ERRNO: Final = {
@@ -33,6 +35,12 @@ def explain(error: Exception) -> str:
     if isinstance(inner, http.client.HTTPException):
         return "does not speak HTTP, or broke off in the middle"
     return "broke off in the middle"
+
+
+def bad_file(key: str, path: str, error: OSError) -> MissingFileError:
+    """A file that the configuration names under `key` and that cannot be used."""
+    why = "is no PEM file of that kind" if isinstance(error, ssl.SSLError) else error.strerror
+    return MissingFileError(f"{key}: {path}: {(why or 'cannot be read').lower()}")
 
 
 def _system_trouble(error: OSError) -> str:
