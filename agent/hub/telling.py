@@ -19,6 +19,8 @@ REJECTED: Final = "rejected.csv"
 PHOTOGRAPHS: Final = "photographs.json"
 LARGE: Final = 300_000
 _SHOWN: Final = 10
+_TELLING: Final = 100
+"""Photographs from which on the speed says something: before, the networks are being loaded."""
 
 
 def facts_json(record: ListRecord, facts: Facts) -> dict[str, Any]:
@@ -133,14 +135,14 @@ def _photograph_lines(enrolment: Enrolment, folder: Path) -> list[str]:
 
 
 def _speed(enrolment: Enrolment) -> str:
-    rate = _rate(enrolment)
-    if not rate:
+    if not enrolment.embedded:
         return ", all known from before"
+    rate = _rate(enrolment)
+    said = f"; {enrolment.embedded} made now at {rate:.1f} a second"
+    if enrolment.embedded < _TELLING or not rate:
+        return said
     minutes = round(LARGE / rate / 60)
-    return (
-        f"; {enrolment.embedded} made now at {rate:.1f} a second ({LARGE:,} would take "
-        f"{minutes // 60} h {minutes % 60:02d} min here)"
-    )
+    return f"{said} ({LARGE:,} would take {minutes // 60} h {minutes % 60:02d} min here)"
 
 
 def _rate(enrolment: Enrolment) -> float:
