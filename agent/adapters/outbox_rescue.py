@@ -19,7 +19,10 @@ _INSERT = (
     f"INSERT OR IGNORE INTO entry ({', '.join(COLUMNS)}, size)"  # noqa: S608 - constants
     f" VALUES ({', '.join('?' * len(COLUMNS))}, ?)"
 )
-_COOLDOWN = "INSERT OR IGNORE INTO cooldown VALUES (?, ?, ?)"
+_COOLDOWN = (
+    "INSERT INTO cooldown VALUES (?, ?, ?) ON CONFLICT (key) DO UPDATE"
+    " SET id = excluded.id, until = excluded.until WHERE excluded.until > until"
+)
 _META = "INSERT OR IGNORE INTO meta VALUES (?, ?)"
 _LOG = ("-wal", "-shm")
 

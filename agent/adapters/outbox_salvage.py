@@ -1,4 +1,4 @@
-"""A damaged outbox, read row by row for what is still whole."""
+"""A damaged outbox, read row by row and page by page for what is still whole."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from agent.adapters.outbox_schema import checksum
+from agent.adapters.sqlite_pages import Value, leaf_rows
+from agent.messages import ulid_wall_s
 
 Row: TypeAlias = tuple[Any, ...]
 COLUMNS = (
@@ -21,6 +23,8 @@ _V1 = (
     " FROM entry NOT INDEXED"
 )
 _V2 = f"SELECT {', '.join(COLUMNS)} FROM entry NOT INDEXED"  # noqa: S608 - constants
+_WIDTH = 13
+"""Columns of the table, `seq` and `size` included."""
 _PROBES = 200_000
 _IDS = "SELECT id, seq FROM entry INDEXED BY sqlite_autoindex_entry_1"
 _SEQS = "SELECT seq, priority FROM entry INDEXED BY entry_weight"
@@ -39,29 +43,34 @@ class Remains:
 
     entries: dict[int, Row] = field(default_factory=dict)
     lost: dict[int, str] = field(default_factory=dict)
-    exact: bool = True
+    exact: bool = False
     cooldowns: list[Row] = field(default_factory=list)
     meta: list[Row] = field(default_factory=list)
     given_up: list[Row] = field(default_factory=list)
 
 
 def read_remains(path: Path) -> Remains:
-    """Everything of a damaged database that is whole. The file is opened for reading only."""
+    """Everything of a damaged database that is whole. The file is opened for reading only.
+
+    First as SQLite reads it; then, if anything is missing, page by page.
+    """
     remains = Remains()
-    try:
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
-    except sqlite3.Error:
-        remains.exact = False
-        return remains
-    with closing(db):
-        db.text_factory = _text
-        with suppress(sqlite3.Error):
-            db.execute("PRAGMA cell_size_check = ON")
-        _read_entries(db, remains)
+    known: dict[int, str] | None = None
+    with suppress(sqlite3.Error), closing(_open(path)) as db:
+        known = _read_entries(db, remains)
         remains.cooldowns = _rows(db, "SELECT key, id, until FROM cooldown")
         remains.meta = _rows(db, "SELECT key, value FROM meta")
         remains.given_up = _rows(db, "SELECT reason, events, first, last, exact FROM given_up")
+    if remains.lost or not remains.exact:
+        with suppress(OSError):
+            _read_pages(path, remains, known)
     return remains
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    db.text_factory = _text
+    return db
 
 
 def _text(raw: bytes) -> str:
@@ -69,7 +78,8 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
-def _read_entries(db: sqlite3.Connection, remains: Remains) -> None:
+def _read_entries(db: sqlite3.Connection, remains: Remains) -> dict[int, str] | None:
+    """Returns seq and id of every row there was; None when nothing tells."""
     query, sealed = (_V2, True) if _has(db, "SELECT sum FROM entry LIMIT 0") else (_V1, False)
     known, complete = _known(db)
     seen: set[int] = set()
@@ -79,10 +89,44 @@ def _read_entries(db: sqlite3.Connection, remains: Remains) -> None:
         if _whole(row, sealed=sealed):
             remains.entries[row[0]] = row
 
-    whole = _walk(db, query, known, take)
+    remains.exact = _walk(db, query, known, take) or complete
     for seq in (known.keys() | seen) - remains.entries.keys():
         remains.lost[seq] = known.get(seq, "")
-    remains.exact = complete or whole
+    return dict(remains.lost) if remains.exact else None
+
+
+def _read_pages(path: Path, remains: Remains, missing: dict[int, str] | None) -> None:
+    """Rows that no tree leads to any more; none but the missing ones, if those are known: a page
+    that is no longer in use may hold a row that was delivered long ago.
+    """
+    for seq, values in leaf_rows(path):
+        if _is_mark(values):
+            remains.cooldowns.append(tuple(values))
+        if len(values) != _WIDTH or seq in remains.entries:
+            continue
+        row = _row(seq, values)
+        if (missing is None or seq in missing) and _whole(row, sealed=True):
+            remains.entries[seq] = row
+            remains.lost.pop(seq, None)
+
+
+def _is_mark(values: list[Value]) -> bool:
+    """Whether these are key, id and end of a cool-down mark, which has no checksum."""
+    if len(values) != 3 or not isinstance(values[0], str):  # noqa: PLR2004 - see above
+        return False
+    event = isinstance(values[1], str) and ulid_wall_s(values[1]) is not None
+    return event and isinstance(values[2], int | float)
+
+
+def _row(seq: int, values: list[Value]) -> Row:
+    """As `COLUMNS`, from the columns in the order of the table; SQLite stores whole REALs as
+    integers.
+    """
+    _, event, topic, payload, priority, created_at, attempts, parked = values[:8]
+    gap, boot, at, _, total = values[8:]
+    created_at = float(created_at) if isinstance(created_at, int) else created_at
+    at = float(at) if isinstance(at, int) else at
+    return seq, event, topic, payload, priority, created_at, gap, boot, at, total, attempts, parked
 
 
 def _known(db: sqlite3.Connection) -> tuple[dict[int, str], bool]:

@@ -12,6 +12,9 @@ from typing import Any
 from agent.errors import DataError
 
 _BUSY_TIMEOUT_S = 5.0
+_LOG_PAGES = 64
+"""The log is emptied into the file when it has so many pages: a full disk must have room for
+that, and erased alerts should not linger in it."""
 _MIGRATIONS = (
     """
     CREATE TABLE IF NOT EXISTS entry (
@@ -75,6 +78,7 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA secure_delete = ON")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         _check(db)
         _migrate(db, path)
     except BaseException:

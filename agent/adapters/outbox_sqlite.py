@@ -95,10 +95,11 @@ class SqliteOutbox:
 
         def work(db: sqlite3.Connection) -> bool:
             self._note_unwritten(db)
-            if self._file.scarce:
-                give_way(db, Loss.DISK_FULL, size=len(entry.payload))
-            if self._insert(db, entry) and cooldown is not None:
-                _mark(db, entry.id, *cooldown)
+            if self._insert(db, entry):
+                if cooldown is not None:
+                    _mark(db, entry.id, *cooldown)
+                if self._file.scarce:
+                    give_way(db, Loss.DISK_FULL, size=len(entry.payload))
             keep_within(db, max_events=self._max_events, max_bytes=self._max_bytes)
             return _is_there(db, entry.id)
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from agent.delivery import DeliveryCore, open_payload
-from agent.errors import DiskError
+from agent.errors import DiskError, RefusedError
 from agent.ports import Clock, Outbox, Transport
 from agent.runtime.delivery_status import Answer, DeliveryStatus, Event, Link, Woken
 from agent.values import Gap, Monotonic, OutboxEntry, Send, SendResult, Wait, Wall
@@ -251,13 +251,16 @@ class DeliveryLoop:
     def _send_what_is_due(self, now: Monotonic) -> tuple[bool, Monotonic]:
         """Whether there was nothing to send at all, and when something is due next."""
         if self._make_gap is not None and self._core.is_up:
-            self._outbox.report_gap(self._make_gap)
+            with suppress(RefusedError):  # the keys are locked: told once they are open
+                self._outbox.report_gap(self._make_gap)
         live_since = self._core.live_since(now=now)
         pending = self._outbox.pending(self._core.look_ahead, live_since=live_since)
         sent: list[str] = []
         while isinstance(step := self._core.next_step(pending, now=now), Send):
             if self._send(step, now):
                 sent.append(step.entry.id)
+            else:
+                pending.remove(step.entry)
         self._outbox.attempted(*sent)
         return not pending, step.until if isinstance(step, Wait) else _FOREVER
 

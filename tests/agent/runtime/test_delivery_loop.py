@@ -10,48 +10,13 @@ import pytest
 
 from agent.adapters.no_transport import NoTransport
 from agent.adapters.outbox_sqlite import SqliteOutbox
-from agent.delivery import Backoff, DeliveryCore, DeliveryLimits
-from agent.errors import DiskError
+from agent.delivery import DeliveryCore
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.values import SendResult
 from tests.support.alerts import an_entry, ulid
 from tests.support.clocks import FakeClock
+from tests.support.delivery_rig import LIMITS, World
 from tests.support.delivery_world import ScriptedTransport
-
-LIMITS = DeliveryLimits(in_flight=2, ack_timeout_s=20.0, backoff=Backoff(0.5, 60.0))
-
-
-class FailingDisk(SqliteOutbox):
-    """An outbox whose disk can be full."""
-
-    full = False
-
-    def confirmed(self, *ids: str) -> set[str]:
-        if self.full:
-            raise DiskError("outbox: disk full; free some space")
-        return super().confirmed(*ids)
-
-
-class World:
-    def __init__(self, folder: Path) -> None:
-        self.clock = FakeClock()
-        self.outbox = FailingDisk(folder / "outbox.sqlite")
-        self.transport = ScriptedTransport()
-        self.beats = 0
-        core = DeliveryCore(LIMITS, chance=lambda: 1.0)
-        self.loop = DeliveryLoop(self.outbox, self.transport, core, self.clock, self.beat)
-        self.transport.events = self.loop
-
-    def beat(self) -> None:
-        self.beats += 1
-
-    def raise_alert(self, number: int, priority: int = 0) -> None:
-        self.outbox.put(an_entry(number, priority=priority))
-        self.loop.notify(ulid(number))
-
-    def turn(self) -> float:
-        """Seconds until something is due."""
-        return self.loop.turn(now=self.clock.monotonic()) - self.clock.monotonic()
 
 
 @pytest.fixture
