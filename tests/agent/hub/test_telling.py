@@ -9,6 +9,8 @@ from agent.hub.photo_judge import Why
 from agent.hub.photographs import Accepted, Enrolment, Rejected
 from agent.hub.telling import run_json, run_lines
 
+START = "photographs: 1 of 2 accepted"
+
 
 def enrolment(embedded: int, seconds: float) -> Enrolment:
     accepted = (Accepted("a.jpg", "E-1", "0" * 64),)
@@ -19,13 +21,12 @@ def enrolment(embedded: int, seconds: float) -> Enrolment:
 @pytest.mark.parametrize(
     ("embedded", "seconds", "says"),
     [
-        (0, 1.0, "photographs: 1 of 2 accepted, all known from before"),
-        (2, 4.0, "photographs: 1 of 2 accepted; 2 made now at 0.5 a second"),
+        (0, 1.0, f"{START}, all known from before"),
+        (2, 4.0, f"{START}; 2 made now at 0.5 a second"),
         (
             1000,
             20.0,
-            "photographs: 1 of 2 accepted; 1000 made now at 50.0 a second "
-            "(300,000 would take 1 h 40 min here)",
+            f"{START}; 1000 made now at 50.0 a second (300,000 would take 1 h 40 min here)",
         ),
     ],
 )
