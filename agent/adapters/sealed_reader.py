@@ -99,6 +99,7 @@ class SealedReader:
     def _load(self, now: Wall) -> StoredList:
         parts = self._parts
         parts.clock.note(now)
+        high_water = parts.clock.value  # as it is now: others note later times while we read
         found = self.contents()
         if found is None:
             raise RefusedError(self._why_none())
@@ -110,7 +111,7 @@ class SealedReader:
             rules=parts.rules,
             space=parts.space,
             now=now,
-            high_water=parts.clock.value,
+            high_water=high_water,
         )
         end = min(listed.manifest.not_after, listed.manifest.created + parts.rules.max_list_age_s)
         columns = replace(stored.columns, not_after=np.minimum(stored.columns.not_after, end))

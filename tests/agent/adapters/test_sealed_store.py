@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from agent.adapters.device_keys import DeviceKeys
+from agent.adapters.sealed_files import ShardFiles
 from agent.adapters.sealed_store import Change, SealedListStore
 from agent.errors import BodycamError, DataError, DiskError, RefusedError, UnavailableError
 from agent.values import Wall, WatchlistRef
@@ -558,3 +559,19 @@ def test_time_passes_while_a_list_is_installed(store: SealedListStore) -> None:
     install(store, published, shards=Slow(published.shards))
     assert store.high_water == NOW + 20
     assert len(store.load(now=Wall(NOW + 20)).columns) == 5
+
+
+def test_time_passes_while_a_list_is_loaded(
+    store: SealedListStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sync thread notes the time while the builder reads."""
+    install(store, two_shards())
+    read = ShardFiles.read
+
+    def slow(files: ShardFiles, name: str, key: bytes) -> tuple[str, Columns]:
+        store.raise_high_water(Wall(store.high_water + 10))
+        return read(files, name, key)
+
+    monkeypatch.setattr(ShardFiles, "read", slow)
+    assert len(store.load(now=NOW).columns) == 5
+    assert store.high_water == NOW + 20
