@@ -6,6 +6,7 @@ import hashlib
 import os
 import random
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +16,7 @@ from agent.adapters import state_dir
 from agent.adapters.activation_file import ActivationFile
 from agent.adapters.control_socket import ControlServer
 from agent.adapters.memory import rss_peak_mb
-from agent.adapters.mqtt import MqttSettings, MqttTransport
+from agent.adapters.mqtt import Listener, MqttSettings, MqttTransport
 from agent.adapters.no_transport import NoTransport
 from agent.adapters.notify import ServiceNotifier
 from agent.adapters.outbox_sqlite import SqliteOutbox
@@ -24,27 +25,36 @@ from agent.app.context import Context, Models
 from agent.app.following import sync_loop, unlocking
 from agent.app.lists import as_provisioned, open_lists, warn_of_silence
 from agent.app.source import camera_for, capture_limits, is_live
+from agent.app.wire import (
+    delivery_limits,
+    event_writer,
+    gap_of,
+    inbound,
+    limits_of,
+    listeners,
+    state_message,
+)
 from agent.config import Config, dump
-from agent.delivery import Backoff, DeliveryCore, DeliveryLimits, EventContext, Session
+from agent.delivery import Backoff, DeliveryCore, EventWriter, Session, remembered
 from agent.messages import new_ulid
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
-from agent.policy import FIELD_TEST, combine
+from agent.policy import FIELD_TEST, Limits
 from agent.ports import Clock, Gallery, Transport
 from agent.runtime import builder_loop, capture_loop, control_loop, pipeline_loop
 from agent.runtime.agent import Agent, Parts
-from agent.runtime.arming import Arming, mark_key
+from agent.runtime.arming import Arming
 from agent.runtime.board import Board
 from agent.runtime.builder_loop import BuilderLoop
 from agent.runtime.capture_loop import CaptureLoop
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.heartbeats import Heartbeats
+from agent.runtime.inbound import Actions
 from agent.runtime.mailbox import Mailbox
-from agent.runtime.orders import Arm, Order
+from agent.runtime.orders import Arm, Disarm, Order
 from agent.runtime.outcome import Outcome
 from agent.runtime.pipeline_loop import Ledger, PipelineLoop, Surroundings
 from agent.runtime.supervisor import Supervisor
 from agent.runtime.sync_loop import STAGE as SYNC_STAGE
-from agent.runtime.sync_loop import SyncLoop
 from agent.values import Wall
 
 DELIVERY_STAGE = "delivery"
@@ -97,15 +107,32 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     sync = sync_loop(
         context, lists.vault, ledger, clock=clock, board=board, heartbeats=beats, log=log
     )
-    transport = _transport(config, session, board, clock, sync)
-    delivery = DeliveryLoop(
-        outbox, transport, _delivery_core(config), clock, partial(beats.beat, DELIVERY_STAGE)
+    events = event_writer(config, models, lists.vault)
+    actions = Actions(
+        acknowledged=lambda event: delivery.acknowledged(event),  # noqa: PLW0108 -- made below
+        disarm=lambda reason: mailbox.post(Disarm(reason, uid)),
+        arm=lambda reason, authorisation: mailbox.post(Arm(reason, authorisation, uid)),
+        sync=lambda: None if sync is None else sync.nudge(),
+        report=lambda: transport.publish_state(state_message(session, board)),
+        unpark=lambda event: delivery.unpark(event),  # noqa: PLW0108 -- made below
     )
-    arming = _arming(context, models, outbox)
+    hears = inbound(context, lists.vault, ledger, actions, session=session.number)
+    transport = _transport(config, session, board, clock, listeners(sync, hears))
+    delivery = DeliveryLoop(
+        outbox,
+        transport,
+        DeliveryCore(delivery_limits(config, lists.vault, log), random.random),
+        clock,
+        partial(beats.beat, DELIVERY_STAGE),
+        finish=events.finish,
+        make_gap=partial(gap_of, events, clock, _new_id),
+        upkeep=None if hears is None else hears.upkeep,
+    )
+    arming = _arming(context, models, outbox, events, limits_of(config, lists.vault))
     around = Surroundings(
         outbox=outbox,
         notify=delivery.notify,
-        events=_events(config, models),
+        events=events,
         ledger=ledger,
         board=board,
         heartbeats=beats,
@@ -146,6 +173,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             unlock=unlocking(lists.vault, ledger, clock, board, sync),
             builder=builder,
             sync=sync,
+            inbound=hears,
             supervisor=Supervisor(outcome, beats, manager, clock, log),
             manager=manager,
             session=session,
@@ -190,12 +218,15 @@ def _patience(config: Config) -> dict[str, float]:
 
 
 def _transport(
-    config: Config, session: Session, board: Board, clock: Clock, sync: SyncLoop | None
+    config: Config,
+    session: Session,
+    board: Board,
+    clock: Clock,
+    heard_by: Mapping[str, Listener],
 ) -> Transport:
     mqtt, device = config.mqtt, config.device
     if not mqtt.host:
         return NoTransport()
-    now = board.condition
     settings = MqttSettings(
         host=mqtt.host,
         port=mqtt.port,
@@ -206,34 +237,27 @@ def _transport(
         in_flight=config.delivery.in_flight,
         backoff=_backoff(config),
     )
-    birth = session.online(now.state, now.reason, since=board.since, watchlist=now.list_id or None)
     return MqttTransport(
         settings,
-        birth=birth,
+        birth=state_message(session, board),
         will=session.will(),
         clock=clock,
         chance=random.random,
-        listeners={} if sync is None else {"watchlist": sync.heard},
+        listeners=heard_by,
     )
-
-
-def _delivery_core(config: Config) -> DeliveryCore:
-    limits = DeliveryLimits(
-        config.delivery.in_flight, config.delivery.ack_timeout_s, _backoff(config)
-    )
-    return DeliveryCore(limits, random.random)
 
 
 def _backoff(config: Config) -> Backoff:
     return Backoff(config.delivery.retry_first_s, config.delivery.retry_cap_s)
 
 
-def _arming(context: Context, models: Models, outbox: SqliteOutbox) -> Arming:
-    limits = combine(FIELD_TEST, context.config.decision)
+def _arming(
+    context: Context, models: Models, outbox: SqliteOutbox, events: EventWriter, limits: Limits
+) -> Arming:
     return Arming(
         limits,
         rule_for=partial(decision_rule, limits, models.curve),
-        marks=lambda activation: outbox.cooldowns(mark_key(activation, "")),
+        marks=partial(remembered, events, outbox.cooldowns),
         kept=ActivationFile(context.state_dir / "activation.json"),
         clock=context.clock,
         new_id=_new_id,
@@ -250,16 +274,6 @@ def _first_orders(options: RunOptions, arming: Arming, uid: int) -> tuple[Arm, .
     if cut is not None:
         return (Arm(cut.reason, cut.authorisation, cut.uid, resumes=cut.id),)
     return ()
-
-
-def _events(config: Config, models: Models) -> EventContext:
-    return EventContext(
-        agency=config.device.agency,
-        device=config.device.id,
-        detector_sha256=models.detector.identity.sha256,
-        embedder_sha256=models.embedder.identity.sha256,
-        policy_sha256=FIELD_TEST.sha256(),
-    )
 
 
 def _pipeline(config: Config, models: Models, gallery: Gallery) -> Pipeline:

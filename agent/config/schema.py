@@ -176,11 +176,12 @@ class MqttConfig(_Section):
 
 
 class DeliveryConfig(_Section):
-    confirm: Literal["hub", "broker"] = Field(
-        "broker",
-        description="What counts as delivered. hub: the agency's receiver says that it has the "
-        "event. broker: its acknowledgement (the weaker promise: a broker may acknowledge what "
-        "nobody receives).",
+    confirm: Literal["auto", "hub", "broker"] = Field(
+        "auto",
+        description="What counts as delivered. hub: the agency's receiver says, under its "
+        "signature, that it has the event. broker: its acknowledgement (the weaker promise: a "
+        "broker may acknowledge what nobody receives). auto: hub on a provisioned device, else "
+        "broker.",
     )
     in_flight: int = Field(20, ge=1, le=100, description="Events handed to MQTT at once.")
     ack_timeout_s: float = Field(

@@ -6,16 +6,20 @@ from agent.delivery.events import EventContext, encode, match_event, open_payloa
 from agent.delivery.gaps import gap_entry
 from agent.delivery.limits import DeliveryLimits
 from agent.delivery.session import Session
+from agent.delivery.writing import EventWriter, OpenEvents, remembered
 
 __all__ = [
     "Backoff",
     "DeliveryCore",
     "DeliveryLimits",
     "EventContext",
+    "EventWriter",
+    "OpenEvents",
     "Session",
     "encode",
     "gap_entry",
     "match_event",
     "open_payload",
     "outbox_entry",
+    "remembered",
 ]

@@ -37,12 +37,14 @@ class DeliveryLimits:
     expire_s: float = 0.0
 
     @classmethod
-    def of(cls, config: DeliveryConfig) -> DeliveryLimits:
+    def of(cls, config: DeliveryConfig, *, provisioned: bool = False) -> DeliveryLimits:
+        """As configured; only with an agency is there a hub whose word can count."""
+        hub = provisioned and config.confirm != "broker"
         return cls(
             in_flight=config.in_flight,
             ack_timeout_s=config.ack_timeout_s,
             backoff=Backoff(config.retry_first_s, config.retry_cap_s),
-            confirm=config.confirm,
+            confirm="hub" if hub else "broker",
             live_for_s=config.live_for_s,
             expire_s=config.expire_s,
         )

@@ -48,8 +48,14 @@ class Limits:
             )
 
 
-def combine(policy: Policy, local: DecisionConfig) -> Limits:
-    """Local settings count only where they are stricter than the policy."""
+def combine(policy: Policy, local: DecisionConfig, *, sealed: bool = False) -> Limits:
+    """Local settings count only where they are stricter than the policy.
+
+    Args:
+        policy: of the agency.
+        local: configuration of the device.
+        sealed: its events are; only then may they carry a picture.
+    """
     return Limits(
         floor=max(policy.floor, local.threshold),
         target_fpir=policy.target_fpir,
@@ -59,5 +65,5 @@ def combine(policy: Policy, local: DecisionConfig) -> Limits:
         cooldown_s=max(policy.min_cooldown_s, local.cooldown_s),
         max_templates=policy.max_templates,
         test=policy.test,
-        evidence=policy.evidence,
+        evidence=policy.evidence and sealed,
     )

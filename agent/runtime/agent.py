@@ -19,6 +19,7 @@ from agent.runtime.capture_loop import CaptureLoop
 from agent.runtime.control_loop import ControlLoop, ControlPort
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.heartbeats import Heartbeats
+from agent.runtime.inbound import Inbound
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, Order
 from agent.runtime.outcome import Cause, Outcome, Workers
@@ -41,6 +42,7 @@ class Parts:
     Attributes:
         unlock: answers `ctl unlock`.
         sync: follows the agency's list; None where there is none to follow.
+        inbound: acts on what the agency says; None where there is none.
         first_orders: given to the pipeline before the first frame: arming, if asked for.
         drain_s: at the end of a file, wait so long for confirmations; 0 without a broker.
         models: detector and embedder.
@@ -62,6 +64,7 @@ class Parts:
     unlock: Callable[[ControlRequest, int], dict[str, Any]]
     builder: BuilderLoop
     sync: SyncLoop | None
+    inbound: Inbound | None
     supervisor: Supervisor
     manager: ServiceManager
     session: Session
@@ -134,6 +137,7 @@ class Agent:
             "watchlist": f"{now.list_id} v{now.list_version}",
             "search": parts.builder.how,
             "sync": None if parts.sync is None else parts.sync.status(),
+            "inbound": None if parts.inbound is None else parts.inbound.counts(),
             "frames": report["frames"]["processed"],
             "dropped": report["frames"]["dropped"],
             "alerts": report["alerts"]["raised"],

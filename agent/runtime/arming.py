@@ -78,6 +78,7 @@ class Arming:
             cooldown_s=self._limits.cooldown_s,
             test=self._limits.test,
             remembered=self._marks(activation_id),
+            evidence=self._limits.evidence,
         )
 
     def armed(self) -> None:
@@ -97,8 +98,3 @@ class Arming:
         ended, self._now = self._now, None
         self._kept.clear()
         return ended
-
-
-def mark_key(activation: str, subject: str) -> str:
-    """The key of a cool-down mark in the outbox."""
-    return f"{activation}/{subject}"

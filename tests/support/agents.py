@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from agent.adapters.activation_file import ActivationFile
 from agent.adapters.gallery import ListGallery, build_gallery
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.config import Config, WatchlistConfig
+from agent.delivery import EventWriter, OpenEvents, remembered
 from agent.messages import new_ulid
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
 from agent.policy import FIELD_TEST, combine
-from agent.runtime.arming import Arming, mark_key
+from agent.runtime.arming import Arming
 from agent.runtime.board import Board
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.mailbox import Mailbox
@@ -59,7 +61,13 @@ class KeptLedger:
 class Rig:
     """A pipeline loop; frames are put into its mailbox and turned by hand."""
 
-    def __init__(self, folder: Path, gallery: ListGallery | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        gallery: ListGallery | None = None,
+        events: EventWriter | None = None,
+    ) -> None:
+        self.events = events or OpenEvents(CONTEXT)
         self.clock = FakeClock()
         self.log, self.ledger = KeptLog(), KeptLedger()
         self.board = Board(self.clock)
@@ -124,13 +132,13 @@ class Rig:
         )
 
     def _marks(self) -> Callable[[str], Mapping[str, tuple[str, Wall]]]:
-        return lambda activation: self.outbox.cooldowns(mark_key(activation, ""))
+        return partial(remembered, self.events, self.outbox.cooldowns)
 
     def _around(self) -> Surroundings:
         return Surroundings(
             outbox=self.outbox,
             notify=self.told.append,
-            events=CONTEXT,
+            events=self.events,
             ledger=self.ledger,
             board=self.board,
             heartbeats=self.beats,
