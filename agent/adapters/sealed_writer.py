@@ -1,85 +1,134 @@
-"""Events of a provisioned device: sealed to its agency and signed when they are committed.
-
-Nothing in the outbox says who was seen: neither the events nor the cool-down marks, whose keys are
-the subject encrypted under the store key.
-"""
+"""Changing the sealed store. Whoever calls holds the writers' lock."""
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Sequence
 
-from agent.adapters.device_keys import DeviceKeys
-from agent.adapters.sealed_events import seal_event
-from agent.delivery.events import MATCH_TOPIC, EventContext, match_event
-from agent.delivery.gaps import GAP_PRIORITY, gap_event
-from agent.delivery.sealing import sealed_payload
-from agent.errors import DataError
-from agent.messages import Evidence
-from agent.messages.signed import to_text
-from agent.values import Alert, Gap, OutboxEntry, Wall
-
-_SUBJECT: Final = 64
-"""Characters of the longest subject; all marks are equally long."""
+from agent.adapters.sealed_reader import Parts, SealedReader
+from agent.adapters.sealed_rows import Ended, Held, Listed
+from agent.adapters.sealed_staging import NewShards, Rows, Staging, without, written
+from agent.adapters.sealed_values import Change, change_to
+from agent.errors import RefusedError
+from agent.messages import iso_utc
+from agent.messages.bundle import ListManifest
+from agent.values import Wall
+from agent.watchlist.arrival import check_arrival, check_time, check_use
+from agent.watchlist.bundle import join
+from agent.watchlist.columns import StoredList
 
 
-@dataclass(frozen=True, slots=True)
-class SealedEvents:
-    """Implements `agent.delivery.writing.EventWriter`.
+class SealedWriter:
+    """Writes aside, then switches, then destroys; see `sealed_store`."""
 
-    Attributes:
-        context: what every event of the run has in common.
-        alert_key: the agency's X25519 public key, 32 bytes.
-        keys: of the device; raises RefusedError while they are locked.
-    """
+    def __init__(self, parts: Parts, reader: SealedReader) -> None:
+        self._parts = parts
+        self._reader = reader
 
-    context: EventContext
-    alert_key: bytes
-    keys: Callable[[], DeviceKeys]
-
-    def match(self, alert: Alert) -> OutboxEntry:
-        event = match_event(alert, self.context)
-        if alert.evidence is not None:
-            picture = Evidence(data=to_text(alert.evidence.tobytes()))
-            event = event.model_copy(
-                update={"data": event.data.model_copy(update={"evidence": picture})}
-            )
-        return OutboxEntry(
-            id=alert.id,
-            topic=MATCH_TOPIC,
-            payload=seal_event(event, self.alert_key, self.keys()),
-            priority=alert.ref.priority,
-            created_at=alert.raised_at,
-        )
-
-    def gap(self, gap: Gap, *, event_id: str, test: bool, now: Wall) -> OutboxEntry:
-        event = gap_event(gap, self.context, event_id=event_id, test=test, now=now)
-        return OutboxEntry(
-            id=event_id,
-            topic=MATCH_TOPIC,
-            payload=seal_event(event, self.alert_key, self.keys()),
-            priority=GAP_PRIORITY,
-            created_at=now,
-            gap=True,
-        )
-
-    def finish(self, entry: OutboxEntry, historical: bool) -> bytes:
-        return sealed_payload(entry, historical)
-
-    def mark(self, activation: str, subject: str) -> str:
-        """A new one at every call, though it says the same."""
-        blob = self.keys().encrypt(subject.ljust(_SUBJECT).encode(), _about(activation))
-        return f"{activation}/{base64.urlsafe_b64encode(blob).decode()}"
-
-    def subject(self, activation: str, rest: str) -> str | None:
+    def install(
+        self,
+        manifest: ListManifest,
+        new_shards: NewShards,
+        now: Wall,
+        record: Callable[[Change], object],
+    ) -> None:
+        """See `SealedListStore.install`."""
+        before = self._parts.catalogue.listed()
+        self._require_time(manifest, now)
+        self._require_newer(manifest, before)
+        staging = Staging(self._parts.files, self._reader.usable(), new_shards, manifest, now)
         try:
-            blob = base64.urlsafe_b64decode(rest)
-            return self.keys().decrypt(blob, _about(activation)).decode().rstrip()
-        except (DataError, ValueError):
-            return None
+            self._check(join(manifest, staging.parts()), manifest, staging, now)
+            self._parts.files.settle()
+            record(change_to(manifest, before, staging.held, new_shards))
+            self._switch(manifest, staging.held)
+        finally:
+            self.sweep()
 
+    def expire(self, now: Wall) -> int:
+        """Destroy the entries whose time is over; how many."""
+        found = self._reader.contents()
+        held = () if found is None else found[1]
+        due = [one for one in held if one.ends is not None and one.ends <= now]
+        if not due:
+            return 0
+        try:
+            after = [self._without_expired(one, now) for one in due]
+            self._parts.files.settle()
+            self._parts.catalogue.replace(after)
+        finally:
+            self.sweep()
+        return sum(one.entries for one in due) - sum(one.entries for one in after)
 
-def _about(activation: str) -> bytes:
-    return f"bodycam.mark.v1/{activation}".encode()
+    def destroy(self, reason: str, now: Wall) -> int:
+        """Destroy the list; how many entries it had."""
+        found = self._reader.contents()
+        if found is None:
+            return 0
+        listed, held = found
+        entries = sum(one.entries for one in held)
+        name, version = listed.manifest.list, listed.manifest.version
+        line = " ".join(reason.split())[:200]
+        self._parts.catalogue.destroy(Ended(list=name, version=version, at=now, reason=line))
+        self._parts.damaged.clear()
+        self.sweep()
+        return entries
+
+    def over(self, manifest: ListManifest, now: Wall) -> str:
+        """Why a list's time is over; empty when it is not."""
+        moment = max(now, self._parts.clock.value)
+        if moment >= manifest.not_after:
+            return f"it ended at {iso_utc(manifest.not_after)}"
+        if moment - manifest.created > self._parts.rules.max_list_age_s:
+            return f"it is older than the {self._parts.rules.max_list_age_s:g} s allowed"
+        return ""
+
+    def sweep(self) -> None:
+        """Delete every file that the catalogue does not name."""
+        self._parts.files.sweep(self._parts.catalogue.files())
+
+    def _without_expired(self, held: Held, now: Wall) -> Held:
+        files = self._parts.files
+        space, columns = files.read(held.file, held.key)
+        rows, left = without(Rows.of(held), columns, columns.not_after <= now)
+        return written(files, held.source, rows, left, space)
+
+    def _require_time(self, manifest: ListManifest, now: Wall) -> None:
+        self._parts.clock.note(now)
+        check_time(
+            manifest,
+            max_list_age_s=self._parts.rules.max_list_age_s,
+            now=now,
+            high_water=self._parts.clock.value,
+        )
+
+    def _require_newer(self, manifest: ListManifest, before: Listed | None) -> None:
+        known = self._parts.catalogue.marks().version_of(manifest.list)
+        if manifest.version < known:
+            raise RefusedError(
+                f"list {manifest.list}: version {manifest.version} is older than {known}, which "
+                "was here: a rollback"
+            )
+        if before is None or before.manifest.list != manifest.list or manifest.version > known:
+            return
+        names = tuple(ref.name for ref in manifest.shards)
+        if manifest.model_copy(update={"shards": ()}) != before.manifest or names != before.shards:
+            raise RefusedError(f"list {manifest.list}: another list under the same version {known}")
+
+    def _check(
+        self, stored: StoredList, manifest: ListManifest, staging: Staging, now: Wall
+    ) -> None:
+        check = check_use if staging.expired_before else check_arrival
+        check(
+            stored,
+            manifest,
+            rules=self._parts.rules,
+            space=self._parts.space,
+            now=now,
+            high_water=self._parts.clock.value,
+        )
+
+    def _switch(self, manifest: ListManifest, held: Sequence[Held]) -> None:
+        bare = manifest.model_copy(update={"shards": ()})
+        listed = Listed(manifest=bare, shards=tuple(one.source for one in held))
+        self._parts.catalogue.switch(listed, held, self._parts.clock.value)
+        self._parts.damaged.clear()
