@@ -10,8 +10,8 @@ from agent.adapters.command_counter import FILE, CommandCounter
 from agent.adapters.command_keys import DelegatedCommandKeys
 from agent.adapters.device_identity import read_root
 from agent.adapters.mqtt import Listener
-from agent.adapters.sealing_writer import SealedEvents
 from agent.adapters.sealing import key_id
+from agent.adapters.sealing_writer import SealedEvents
 from agent.adapters.signing import verify
 from agent.app.context import Context, Models
 from agent.app.vault import Ledger, Vault
