@@ -28,12 +28,19 @@ class SealedChanges:
         self,
         manifest: ListManifest,
         new_shards: NewShards,
+        *,
         now: Wall,
+        high_water: Wall,
         record: Callable[[Change], object],
     ) -> None:
-        """See `SealedListStore.install`."""
+        """See `SealedListStore.install`; `high_water` is the latest time known when it began."""
         before = self._parts.catalogue.listed()
-        high_water = self._require_time(manifest, now)
+        check_time(
+            manifest,
+            max_list_age_s=self._parts.rules.max_list_age_s,
+            now=now,
+            high_water=high_water,
+        )
         self._require_newer(manifest, before)
         staging = Staging(self._parts.files, self._reader.usable(), new_shards, manifest, now)
         try:
@@ -92,18 +99,6 @@ class SealedChanges:
         space, columns = files.read(held.file, held.key)
         rows, left = without(Rows.of(held), columns, columns.not_after <= now)
         return written(files, held.source, rows, left, space)
-
-    def _require_time(self, manifest: ListManifest, now: Wall) -> Wall:
-        """The latest time known at the beginning: seconds pass before the end."""
-        self._parts.clock.note(now)
-        high_water = self._parts.clock.value
-        check_time(
-            manifest,
-            max_list_age_s=self._parts.rules.max_list_age_s,
-            now=now,
-            high_water=high_water,
-        )
-        return high_water
 
     def _require_newer(self, manifest: ListManifest, before: Listed | None) -> None:
         known = self._parts.catalogue.marks().version_of(manifest.list)

@@ -39,12 +39,14 @@ class HighWater:
             RefusedError: the clock is more than `CLOCK_TOLERANCE_S` behind it.
             DiskError: it cannot be kept.
         """
-        with self._lock:
+        with self._lock:  # no disk in here: whoever waits would come with an old time
             self.require(now)
             self._value = max(self._value, now)
-            if self._value - self._kept >= KEEP_EVERY_S:
-                self._catalogue.raise_high_water(self._value)
+            kept, due = self._kept, self._value - self._kept >= KEEP_EVERY_S
+            if due:
                 self._kept = self._value
+        if due:
+            self._keep(before=kept)
 
     def require(self, now: Wall) -> None:
         """The same without raising it: for a time that is not the clock's own."""
@@ -53,3 +55,10 @@ class HighWater:
                 f"the clock is wrong: it says {iso_utc(now)}, but it was "
                 f"{iso_utc(self._value)} here before; set it right"
             )
+
+    def _keep(self, before: float) -> None:
+        try:
+            self._catalogue.raise_high_water(self._kept)
+        except BaseException:
+            self._kept = before
+            raise

@@ -51,13 +51,18 @@ class SealedReader:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def load(self, now: Wall) -> tuple[StoredList, int]:
-        """The list, and the count of changes at that time; errors as `SealedListStore.load`."""
+    def load(self, now: Wall, high_water: Wall) -> tuple[StoredList, int]:
+        """The list, and the count of changes at that time; errors as `SealedListStore.load`.
+
+        Args:
+            now: wall seconds.
+            high_water: the latest time known at that moment: later ones are noted while this reads.
+        """
         catalogue = self._parts.catalogue
         for _ in range(_READS):
             before = catalogue.counts()[1]
             try:
-                return self._load(now), before
+                return self._load(now, high_water), before
             except DataError:
                 if catalogue.counts()[1] == before:
                     raise
@@ -96,10 +101,8 @@ class SealedReader:
             if ref.name not in held or not serves(held[ref.name], ref)
         )
 
-    def _load(self, now: Wall) -> StoredList:
+    def _load(self, now: Wall, high_water: Wall) -> StoredList:
         parts = self._parts
-        parts.clock.note(now)
-        high_water = parts.clock.value  # as it is now: others note later times while we read
         found = self.contents()
         if found is None:
             raise RefusedError(self._why_none())

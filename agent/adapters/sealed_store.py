@@ -148,7 +148,8 @@ class SealedListStore:
             DataError: it is damaged: sync again.
             DiskError: it cannot be read.
         """
-        stored, self._loaded = self._reader.load(now)
+        self._clock.note(now)
+        stored, self._loaded = self._reader.load(now, self._clock.value)
         return stored
 
     def install(
@@ -173,8 +174,12 @@ class SealedListStore:
             UnavailableError: another process is changing the list.
             DiskError: full or over the quota; the old list stays.
         """
+        self._clock.note(now)
+        high_water = self._clock.value
         with self._files.writing(self._wait_s):
-            self._changes.install(manifest, new_shards, now, record)
+            self._changes.install(
+                manifest, new_shards, now=now, high_water=high_water, record=record
+            )
             after = self.installed()
         if after is None:
             raise DataError(f"list {manifest.list}: gone as soon as it was installed")
