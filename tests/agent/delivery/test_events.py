@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 from pydantic import ValidationError
 
-from agent.delivery import encode, match_event, outbox_entry
+from agent.delivery import encode, match_event, open_payload, outbox_entry
 from agent.messages import MatchEvent
 from agent.values import EntryRef
 from tests.support.alerts import CONTEXT, an_alert, ulid
@@ -88,3 +89,25 @@ def test_the_outbox_entry_of_an_alert():
     assert (entry.id, entry.topic, entry.priority) == (alert.id, "match", 2)
     assert entry.created_at == alert.raised_at
     assert entry.payload == encode(match_event(alert, CONTEXT))
+
+
+def test_a_stored_event_goes_out_as_it_is_while_it_is_live():
+    entry = outbox_entry(an_alert(), CONTEXT)
+    assert open_payload(entry, False) == entry.payload
+
+
+def test_a_historical_one_says_so_and_nothing_else_changes():
+    entry = outbox_entry(an_alert(match=ulid(2)), CONTEXT)
+    sent = json.loads(open_payload(entry, True))
+
+    assert sent["data"].pop("historical") is True
+    stored = json.loads(entry.payload)
+    assert stored["data"].pop("historical") is False
+    assert sent == stored
+    MatchEvent.model_validate_json(open_payload(entry, True))
+
+
+@pytest.mark.parametrize("payload", [b"\xff\x00", b'"text"', b'{"data":1}', b'{"data":{"a":1}}'])
+def test_what_has_no_place_for_it_is_left_alone(payload):
+    entry = replace(outbox_entry(an_alert(), CONTEXT), payload=payload)
+    assert open_payload(entry, True) == payload
