@@ -104,7 +104,7 @@ class Sketch:
         """
         votes = self._votes(probe)
         try:
-            spare = self._buffers.pop() if self._buffers else []
+            spare = self._lent()
             least = max(0, int(np.ceil(votes.mean + self.lift * votes.spread)))
             plane = Sum(self._planes, votes.weights, votes.turned > 0, spare).at_least(least)
             self._buffers.append(spare)
@@ -120,6 +120,13 @@ class Sketch:
             return kept
         finally:
             votes.wipe()
+
+    def _lent(self) -> list[Plane]:
+        """Buffers that no other thread uses now."""
+        try:
+            return self._buffers.pop()
+        except IndexError:
+            return []
 
     def lifts(self, probes: Vectors, rows: Vectors) -> F32:
         """(n,) standard deviations that each (n, dim) row's vote for its probe is over the mean."""

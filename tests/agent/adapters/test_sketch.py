@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -101,6 +103,14 @@ def test_any_shape_will_do(shape: tuple[int, int]) -> None:
     sketch.lift = -99.0
     assert set(sketch.near(rows[0]).tolist()) <= set(range(len(rows)))
     assert len(sketch.near(rows[0])) == min(len(rows), module.KEPT)
+
+
+def test_threads_do_not_disturb_each_other(vectors: Vectors, sketch: Sketch) -> None:
+    probes = noisy_probes(vectors, 60)
+    alone = [sketch.near(probe).tolist() for probe in probes]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda probe: sketch.near(probe).tolist(), probes))
+    assert together == alone
 
 
 def test_it_is_given_up_when_it_is_not_to_go_on(vectors: Vectors) -> None:
