@@ -241,7 +241,7 @@ def test_the_device_is_who_its_agency_says(tmp_path: Path) -> None:
     device.receive(MAN)
     other = device.context.adjusted("device.id=somebody-else")
     agent = build_agent(other, RunOptions())
-    events = agent._parts.pipeline._around.events
+    events = agent._parts.pipeline._around.events.context
     agent._parts.release()
     assert (events.agency, events.device) == ("agency", "cam-7")
 
