@@ -34,18 +34,18 @@ class DelegatedCommandKeys:
         self.trouble = ""
 
     def __call__(self) -> CommandKeys:
-        """The keys; nobody's when there was no sync yet or the metadata is damaged."""
+        """The keys; nobody's when there was no sync yet. When the metadata cannot be verified, as
+        in the middle of a sync, those verified last.
+        """
         seen = [_mark(self._folder / name) for name in _FILES]
         if seen != self._seen:
-            self._seen = seen
-            self._keys, self.trouble = self._read()
+            try:
+                self._keys = _keys_of(verified_targets(self._folder, self._trust_root()))
+            except (BodycamError, ValueError) as error:
+                self.trouble = str(error)
+            else:
+                self._seen, self.trouble = seen, ""
         return self._keys
-
-    def _read(self) -> tuple[CommandKeys, str]:
-        try:
-            return _keys_of(verified_targets(self._folder, self._trust_root())), ""
-        except (BodycamError, ValueError) as error:
-            return _NOBODY, str(error)
 
 
 def _keys_of(targets: Targets) -> CommandKeys:

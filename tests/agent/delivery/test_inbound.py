@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import tracemalloc
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agent.adapters.sealing import key_id
-from agent.adapters.signing import KeySigner, signed, verify
+from agent.adapters.signing import verify
 from agent.delivery.inbound import (
     BELIEVED,
-    Addressee,
     Allowance,
     CommandGate,
     CommandKeys,
@@ -27,41 +23,19 @@ from agent.delivery.inbound import (
 from agent.messages import Ack, Command
 from agent.values import Monotonic, Wall
 from tests.support.alerts import ulid
+from tests.support.wire import (
+    ARM,
+    HUB,
+    HUBS,
+    OFFICE,
+    THIEF,
+    TRUST,
+    WHO,
+    a_command,
+    an_ack,
+)
 
-HUB = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
-OFFICE = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(1, 33))))
-THIEF = KeySigner(Ed25519PrivateKey.from_private_bytes(bytes(range(2, 34))))
-WHO = Addressee("spd", "cam-7", "c" * 32)
-HUBS = {key_id(HUB.sign_key): HUB.sign_key}
-TRUST = CommandKeys({key_id(OFFICE.sign_key): OFFICE.sign_key}, not_after=9_000.0)
 NOW = Present(session=4, now=Wall(1000.0), remote_arm=True)
-ARM = {"reason": "search for M.", "authorisation": "A-1"}
-
-
-def an_ack(signer=HUB, **changes) -> bytes:
-    message = {
-        "format": "bodycam.ack.v1",
-        "agency": "spd",
-        "device": "cam-7",
-        "ids": [ulid(1), ulid(2)],
-        "time": "2027-01-15T08:00:02.750Z",
-    }
-    return json.dumps(signed(message | changes, signer)).encode()
-
-
-def a_command(counter: int = 1, command: str = "disarm", signer=OFFICE, **changes) -> bytes:
-    message = {
-        "format": "bodycam.command.v1",
-        "agency": "spd",
-        "device": "cam-7",
-        "device_key": "c" * 32,
-        "counter": counter,
-        "not_after": 1060,
-        "session": None,
-        "command": command,
-        "arguments": {},
-    }
-    return json.dumps(signed(message | changes, signer)).encode()
 
 
 def ack(payload: bytes) -> Ack | Refused:
