@@ -332,6 +332,39 @@ def test_what_cannot_be_a_clone_is_built_anew(what):
     assert built.templates == len(new.columns.owner)
 
 
+@given(st.data())
+@settings(max_examples=25, deadline=None)
+def test_a_clone_of_any_changes_answers_as_one_built_anew(data):
+    """Entries come and go in any order, change subjects and times; twice, then time passes."""
+    numbers = st.lists(st.integers(0, 15), min_size=1, max_size=12, unique=True)
+    times = st.sampled_from([NOW - 5, NOW + 5, NOW + 10, END])
+
+    def version():
+        chosen = data.draw(numbers)
+        metas = [
+            a_meta(n, subject=f"S-{data.draw(st.integers(0, 9))}", not_after=data.draw(times))
+            for n in chosen
+        ]
+        counts = [data.draw(st.integers(1, 3)) for _ in chosen]
+        rows = [units(3, 16, n)[:count] for n, count in zip(chosen, counts, strict=True)]
+        return a_list(columns_of(metas, counts, np.concatenate(rows)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gallery_module, "EXACT_BELOW", 0)
+        patch.setattr(gallery_module, "CHANGED_AT_MOST", 1e9)
+        clone = build(version())
+        for _ in range(2):
+            new = version()
+            clone = clone.changed_to(new, now=NOW) or build(new)
+        probes = units(6, 16, 99)
+        for now in (NOW, Wall(NOW + 5), Wall(NOW + 10)):
+            fresh, clone = build(new, now=now), clone.at(now)
+            assert (clone.templates, clone.subjects) == (fresh.templates, fresh.subjects)
+            assert clone.next_change == fresh.next_change
+            for one, other in zip(clone.search(probes), fresh.search(probes), strict=True):
+                assert [one.best, one.runner_up] == [other.best, other.runner_up]
+
+
 def test_a_short_list_is_built_anew():
     assert build(a_list()).changed_to(a_list(), now=NOW) is None
 
