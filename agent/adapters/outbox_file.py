@@ -52,6 +52,7 @@ class OutboxFile:
         self._rescue = rescue
         self._on_salvage = on_salvage
         self._lock = threading.Lock()
+        self._damaged = False
         with self._told():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.connection = reserve.keep_going(self._open) if reserve else self._open()
@@ -115,15 +116,21 @@ class OutboxFile:
             raise
 
     def _sound(self, action: Work[_T]) -> _T:
-        """Do it; when the file turns out to be damaged, in a new one."""
-        try:
-            return action(self.connection)
-        except sqlite3.DatabaseError as error:
-            if not is_damage(error):
-                raise
-        with suppress(sqlite3.Error):
-            self.connection.close()
+        """Do it; when the file turns out to be damaged, in a new one.
+
+        When there is no room for a new one, the next call tries again to make it.
+        """
+        if not self._damaged:
+            try:
+                return action(self.connection)
+            except sqlite3.DatabaseError as error:
+                if not is_damage(error):
+                    raise
+            self._damaged = True
+            with suppress(sqlite3.Error):
+                self.connection.close()
         self.connection = self._begin_anew()
+        self._damaged = False
         return action(self.connection)
 
     def _open(self) -> sqlite3.Connection:

@@ -42,6 +42,7 @@ _MIGRATIONS = (
     UPDATE entry SET size = length(payload),
         sum = checksum(id, topic, payload, priority, created_at, gap, boot, at);
     CREATE INDEX entry_weight ON entry (priority, seq, gap, size);
+    CREATE INDEX entry_parked ON entry (seq) WHERE parked IS NOT NULL;
     CREATE INDEX entry_live ON entry (boot, at) WHERE parked IS NULL;
     CREATE TABLE given_up (
         reason TEXT PRIMARY KEY,

@@ -29,6 +29,11 @@ _ROW = "id, topic, payload, priority, created_at, gap, boot, at, sum, attempts"
 _LIVE = "parked IS NULL AND boot = ? AND at > ?"
 _HISTORICAL = "parked IS NULL AND (boot <> ? OR at IS NULL OR at <= ?)"
 _ORDER = "ORDER BY priority DESC, seq LIMIT ?"
+_COUNTS = (
+    "SELECT count(*), (SELECT count(*) FROM entry WHERE parked IS NOT NULL), total(size),"
+    " (SELECT total(events) FROM given_up) FROM entry"
+)
+"""Each from an index: events are large, and this is asked often."""
 _INSERT = (
     "INSERT OR IGNORE INTO entry"
     " (id, topic, payload, priority, created_at, gap, boot, at, sum, size)"
@@ -154,10 +159,7 @@ class SqliteOutbox:
         return count
 
     def counts(self) -> OutboxCounts:
-        row = self._file.read(
-            "SELECT count(*), count(parked), total(size),"
-            " (SELECT total(events) FROM given_up) FROM entry"
-        )[0]
+        row = self._file.read(_COUNTS)[0]
         unwritten = sum(gap.events for gap in self._unwritten)
         return OutboxCounts(row[0], row[1], int(row[2]), int(row[3]) + unwritten)
 

@@ -41,7 +41,7 @@ class DeliveryLoop:
         clock: both times are read.
         beat: called at least once a second while the thread is well.
         finish: what goes out for an entry, and whether it is historical; called at every try.
-            A ValueError of it parks the entry.
+            A ValueError of it parks the entry, a RefusedError (keys are locked) lets it pause.
         make_gap: the event that tells of lost ones; None: they are counted and not reported.
         upkeep: called every two seconds, to see whether a full disk has space again.
     """
@@ -259,7 +259,7 @@ class DeliveryLoop:
         while isinstance(step := self._core.next_step(pending, now=now), Send):
             if self._send(step, now):
                 sent.append(step.entry.id)
-            else:
+            elif step.entry.id not in self._core.known:  # parked
                 pending.remove(step.entry)
         self._outbox.attempted(*sent)
         return not pending, step.until if isinstance(step, Wait) else _FOREVER
@@ -269,9 +269,11 @@ class DeliveryLoop:
         self._core.sent(entry.id, now=now)
         try:
             payload = self._finish(entry, step.historical)
-        except ValueError as error:
+        except (ValueError, RefusedError) as error:
             reason = f"it cannot be made ready to send: {error}"
-            self._take_back(Answer(entry.id, SendResult.REFUSED, reason, now), now)
+            locked = isinstance(error, RefusedError)
+            result = SendResult.RETRY if locked else SendResult.REFUSED
+            self._take_back(Answer(entry.id, result, reason, now), now)
             return False
         self._transport.send(entry.id, entry.topic, payload)
         return True

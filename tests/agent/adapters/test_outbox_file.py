@@ -12,6 +12,7 @@ from agent.adapters.reserve import Reserve
 from agent.errors import DiskError
 from agent.values import Gap, Loss, OutboxEntry, Wall
 from tests.support.alerts import an_entry, ulid
+from tests.support.outboxes import leaves, spoil
 from tests.support.small_disk import StorageEars, fill, free, small_disk
 
 RESERVE = 1024 * 1024
@@ -153,3 +154,35 @@ def test_it_opens_on_a_full_disk_with_the_reserve_of_an_earlier_run(device):
     assert device.outbox.count_up("session") == 1
     assert device.raise_alert()
     assert device.outbox.depth() == 2
+
+
+def test_damage_found_on_a_full_disk_is_mended_in_the_reserve(device):
+    for _ in range(20):
+        device.raise_alert()
+    device.outbox.tidy()
+    device.outbox._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+    spoil(device.disk / "outbox.sqlite", leaves(device.disk / "outbox.sqlite", "entry")[2])
+    device.outbox._file.connection.execute("PRAGMA shrink_memory")
+    fill(device.disk)
+
+    assert 16 <= len(device.outbox.pending(30)) < 20
+    assert device.raise_alert()
+    assert device.ears.told == ["spending"]
+
+
+def test_no_room_to_mend_it_is_an_error_until_there_is(device):
+    for _ in range(20):
+        device.raise_alert()
+    device.outbox._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+    spoil(device.disk / "outbox.sqlite", leaves(device.disk / "outbox.sqlite", "entry")[2])
+    device.outbox._file.connection.execute("PRAGMA shrink_memory")
+    device.reserve.release()
+    ballast = fill(device.disk)
+    for _ in range(2):
+        with pytest.raises(DiskError, match="full"):
+            device.outbox.pending(30)
+    assert list(device.disk.glob("*.corrupt-*")) == []
+
+    ballast.unlink()
+    assert 16 <= len(device.outbox.pending(30)) < 20
+    assert len(device.outbox.salvages) == 1

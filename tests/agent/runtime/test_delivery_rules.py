@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent.delivery import gap_entry, outbox_entry
-from agent.errors import DiskError
+from agent.errors import DiskError, RefusedError
 from agent.messages import GapEvent
 from agent.values import Gap, OutboxEntry, SendResult
 from tests.support.alerts import CONTEXT, an_alert, an_entry, ulid
@@ -196,6 +196,26 @@ def test_what_cannot_be_made_ready_is_parked_and_the_next_goes_on(make):
     }
     assert world.loop.status.refused == 1
     assert [entry.attempts for entry in world.outbox.pending(1)] == [1]
+
+
+def test_what_cannot_be_made_ready_yet_pauses(make):
+    locked = [RefusedError("the keys are locked: ctl unlock")]
+
+    def finish(entry: OutboxEntry, historical: bool) -> bytes:
+        if locked:
+            raise locked[0]
+        return entry.payload
+
+    world = make(finish=finish)
+    world.raise_alert(1)
+    assert world.turn() == 0.5
+    assert "the keys are locked" in world.loop.status.last_error
+    locked.clear()
+    world.clock.advance(0.5)
+    world.turn()
+
+    assert world.transport.sent_ids == [ulid(1)]
+    assert world.outbox.parked() == {}
 
 
 def test_a_refused_event_can_be_tried_again(make):
