@@ -20,18 +20,31 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
+EXAMPLE = Path(__file__).resolve().parents[2] / "agent" / "docs" / "examples" / "mosquitto"
+CAMERAS = ("cam-7", "cam-8")
 MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
 _START_S = 15.0
+
+
+@dataclass(frozen=True)
+class Identity:
+    """PEM files of somebody who may come to a broker with TLS."""
+
+    ca: Path
+    cert: Path
+    key: Path
 
 
 class Broker:
     """A broker process that can be killed and started again on the same port.
 
     Args:
-        kind: `amqtt` or `mosquitto`.
+        kind: `amqtt`, `mosquitto`, or `mosquitto-tls`: with the shipped example's configuration,
+            access list and certificates.
         folder: for its port file and configuration.
     """
 
@@ -46,10 +59,23 @@ class Broker:
         """Choose the port without starting."""
         self.port = self.port or free_port()
 
+    def identity(self, name: str) -> Identity | None:
+        """Of `hub` or a camera; None where everybody may come."""
+        if self.kind != "mosquitto-tls":
+            return None
+        self._make_certificates()
+        certs = self._folder / "certs"
+        return Identity(certs / "ca.pem", certs / f"{name}.pem", certs / f"{name}.key")
+
+    def revoke(self, name: str) -> None:
+        """From the next start on."""
+        self._script("--revoke", name)
+
     def start(self) -> None:
         """Start, and return once it accepts connections."""
-        command = self._amqtt() if self.kind == "amqtt" else self._mosquitto()
-        root = Path(__file__).resolve().parents[2]
+        make = {"amqtt": self._amqtt, "mosquitto": self._mosquitto, "mosquitto-tls": self._example}
+        command = make[self.kind]()
+        root = self._folder if self.kind == "mosquitto-tls" else EXAMPLE.parents[3]
         self._process = subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + _START_S
         while not self._accepts():
@@ -95,6 +121,24 @@ class Broker:
         config = self._folder / "mosquitto.conf"
         config.write_text(f"listener {self.port} {HOST}\nallow_anonymous true\nuser root\n")
         return [str(MOSQUITTO), "-c", str(config)]
+
+    def _example(self) -> list[str]:
+        """As shipped, but for the port, the address, and the user when root runs the tests."""
+        self.reserve()
+        self._make_certificates()
+        shutil.copy(EXAMPLE / "acl", self._folder)
+        shipped = (EXAMPLE / "mosquitto.conf").read_text()
+        changed = shipped.replace("listener 8883", f"listener {self.port} {HOST}")
+        (self._folder / "mosquitto.conf").write_text(changed + "user root\n")
+        return [str(MOSQUITTO), "-c", "mosquitto.conf"]
+
+    def _make_certificates(self) -> None:
+        if not (self._folder / "certs" / "crl.pem").exists():
+            self._script(HOST, *CAMERAS)
+
+    def _script(self, *arguments: str) -> None:
+        script = ["sh", str(EXAMPLE / "make-certificates.sh"), *arguments]
+        subprocess.run(script, cwd=self._folder, check=True, capture_output=True)
 
     def _accepts(self) -> bool:
         if not self.port:

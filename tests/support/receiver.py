@@ -24,6 +24,8 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 
+from tests.support.broker import Identity
+
 
 def readable(payload: bytes) -> Any:
     """The JSON value of a payload, or the bytes in base64 when it is none."""
@@ -36,7 +38,14 @@ def readable(payload: bytes) -> Any:
 class Receiver:
     """Subscribes and appends to files; stays subscribed over reconnects."""
 
-    def __init__(self, out: Path, state_out: Path | None, ready: Path | None, prefix: str) -> None:
+    def __init__(
+        self,
+        out: Path,
+        state_out: Path | None,
+        ready: Path | None,
+        prefix: str,
+        tls: tuple[str, str, str] | None = None,
+    ) -> None:
         self._out = out
         self._state_out = state_out
         self._ready = ready
@@ -44,6 +53,8 @@ class Receiver:
         self._client = mqtt.Client(
             mqtt.CallbackAPIVersion.VERSION2, client_id="receiver", clean_session=False
         )
+        if tls is not None:
+            self._client.tls_set(*tls)
         self._client.on_connect = self._subscribe
         self._client.on_subscribe = self._subscribed
         self._client.on_message = self._write
@@ -101,12 +112,16 @@ class RunningReceiver:
 
 
 @contextmanager
-def running_receiver(host: str, port: int, folder: Path) -> Iterator[RunningReceiver]:
+def running_receiver(
+    host: str, port: int, folder: Path, identity: Identity | None = None
+) -> Iterator[RunningReceiver]:
     """A subscribed receiver, in a process of its own, that writes into `folder`."""
     receiver = RunningReceiver(folder)
     ready = folder / "receiver.ready"
     options = ["--host", host, "--port", str(port), "--out", str(receiver.matches_file)]
     options += ["--state-out", str(receiver.states_file), "--ready-file", str(ready)]
+    if identity is not None:
+        options += ["--tls", str(identity.ca), str(identity.cert), str(identity.key)]
     root = Path(__file__).resolve().parents[2]
     process = subprocess.Popen([sys.executable, "-m", "tests.support.receiver", *options], cwd=root)
     try:
@@ -134,11 +149,14 @@ def main() -> None:
     parser.add_argument("--state-out", type=Path)
     parser.add_argument("--ready-file", type=Path)
     parser.add_argument("--prefix", default="bodycam")
+    parser.add_argument("--tls", nargs=3, metavar=("CA", "CERT", "KEY"))
     options = parser.parse_args()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    receiver = Receiver(options.out, options.state_out, options.ready_file, options.prefix)
+    receiver = Receiver(
+        options.out, options.state_out, options.ready_file, options.prefix, options.tls
+    )
     receiver.run(options.host, options.port, stop)
 
 

@@ -7,12 +7,13 @@ answers, whether it answers at all, when it hangs up. In this process, on the lo
 from __future__ import annotations
 
 import socket
+import ssl
 import struct
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-CONNECT, PUBLISH, PINGREQ, DISCONNECT = 1, 3, 12, 14
+CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 8, 12, 14
 
 
 @dataclass
@@ -24,6 +25,8 @@ class Behaviour:
         code: PUBACK reason code (MQTT 5 only).
         answers: whether publishes are answered.
         receive_maximum, maximum_packet: limits told in a CONNACK of MQTT 5.
+        properties: more properties of it.
+        suback: code for each topic that is subscribed to.
         greeting: bytes sent in place of a CONNACK.
     """
 
@@ -33,6 +36,8 @@ class Behaviour:
     receive_maximum: int | None = None
     maximum_packet: int | None = None
     greeting: bytes | None = None
+    properties: bytes = b""
+    suback: int = 1
 
 
 @dataclass
@@ -43,25 +48,39 @@ class Heard:
         levels: protocol level of each CONNECT.
         publishes: (topic, payload), before any answer.
         most_unanswered: most publishes that were open at once, on one connection.
+        properties: of each publish (MQTT 5), without their length.
+        connects: body of each CONNECT.
+        acknowledged: packet ids that the client acknowledged.
+        topics: subscribed to, in the order of the latest SUBSCRIBE.
     """
 
     levels: list[int] = field(default_factory=list)
     publishes: list[tuple[str, bytes]] = field(default_factory=list)
     most_unanswered: int = 0
+    properties: list[bytes] = field(default_factory=list)
+    connects: list[bytes] = field(default_factory=list)
+    acknowledged: list[int] = field(default_factory=list)
+    topics: list[str] = field(default_factory=list)
 
     def events(self) -> list[bytes]:
         return [payload for topic, payload in self.publishes if topic.endswith("/match")]
 
 
 class RecordingBroker:
-    """Starts listening at once; `go_down` and `come_up` keep the port and what was heard."""
+    """Starts listening at once; `go_down` and `come_up` keep the port and what was heard.
 
-    def __init__(self) -> None:
+    Args:
+        tls: of a server; None: in clear. May be replaced at any time.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
         self.behaviour = Behaviour()
         self.heard = Heard()
         self.host, self.port = "127.0.0.1", 0
         self._clients: list[socket.socket] = []
         self._unanswered: list[tuple[socket.socket, int, int]] = []
+        self._speaking: dict[socket.socket, int] = {}
         self._lock = threading.Lock()
         self.come_up()
 
@@ -89,6 +108,14 @@ class RecordingBroker:
         for client, level, packet_id in held:
             self._puback(client, level, packet_id)
 
+    def tell(self, topic: str, payload: bytes, packet_id: int, qos: int = 1) -> None:
+        """Send a message to whoever is connected."""
+        with self._lock:
+            clients = list(self._speaking.items())
+        for client, level in clients:
+            with suppress(OSError):
+                client.sendall(publish(topic, payload, packet_id, level, qos))
+
     def unanswered(self) -> int:
         return len(self._unanswered)
 
@@ -96,31 +123,59 @@ class RecordingBroker:
         with suppress(OSError):
             while True:
                 client, _ = server.accept()
-                self._clients.append(client)
-                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+                threading.Thread(target=self._welcome, args=(client,), daemon=True).start()
+
+    def _welcome(self, client: socket.socket) -> None:
+        with suppress(OSError):
+            if self.tls is not None:
+                client.settimeout(5.0)
+                client = self.tls.wrap_socket(client, server_side=True)
+                client.settimeout(None)
+            self._clients.append(client)
+            self._serve(client)
+        client.close()
 
     def _serve(self, client: socket.socket) -> None:
         level = 0
         with client, suppress(OSError, ConnectionError):
             while True:
-                kind, flags, body = _read_packet(client)
+                kind, flags, body = read_packet(client)
                 if kind == CONNECT:
                     level = body[6]
                     self.heard.levels.append(level)
+                    self.heard.connects.append(body)
                     if level not in self.behaviour.versions:
                         return
                     client.sendall(self.behaviour.greeting or self._connack(level))
+                    with self._lock:
+                        self._speaking[client] = level
                 elif kind == PUBLISH:
                     self._take(client, level, flags, body)
+                elif kind == SUBSCRIBE:
+                    client.sendall(self._suback(level, body))
+                elif kind == PUBACK:
+                    self.heard.acknowledged.append(struct.unpack_from("!H", body)[0])
                 elif kind == PINGREQ:
                     client.sendall(b"\xd0\x00")
                 elif kind == DISCONNECT:
                     return
 
+    def _suback(self, level: int, body: bytes) -> bytes:
+        at = 2 + (1 if level == 5 else 0)
+        topics = []
+        while at < len(body):
+            (length,) = struct.unpack_from("!H", body, at)
+            topics.append(body[at + 2 : at + 2 + length].decode())
+            at += 3 + length
+        self.heard.topics = topics
+        answer = body[:2] + (b"\0" if level == 5 else b"")
+        answer += bytes([self.behaviour.suback] * len(topics))
+        return bytes([0x90, len(answer)]) + answer
+
     def _connack(self, level: int) -> bytes:
         if level == 4:
             return b"\x20\x02\x00\x00"
-        limits = b""
+        limits = self.behaviour.properties
         if self.behaviour.receive_maximum is not None:
             limits += b"\x21" + struct.pack("!H", self.behaviour.receive_maximum)
         if self.behaviour.maximum_packet is not None:
@@ -131,8 +186,13 @@ class RecordingBroker:
         (length,) = struct.unpack_from("!H", body)
         topic = body[2 : 2 + length].decode()
         (packet_id,) = struct.unpack_from("!H", body, 2 + length)
-        start = 4 + length + (1 if level == 5 else 0)  # no properties are expected
+        start = 4 + length
+        properties = b""
+        if level == 5:  # never so many that their length would take two bytes
+            properties = body[start + 1 : start + 1 + body[start]]
+            start += 1 + body[start]
         with self._lock:
+            self.heard.properties.append(properties)
             self.heard.publishes.append((topic, body[start:]))
             answers = self.behaviour.answers
             if not answers:
@@ -148,7 +208,26 @@ class RecordingBroker:
             client.sendall(bytes([0x40, 2 + len(code)]) + struct.pack("!H", packet_id) + code)
 
 
-def _read_packet(client: socket.socket) -> tuple[int, int, bytes]:
+def publish(topic: str, payload: bytes, packet_id: int, level: int, qos: int = 1) -> bytes:
+    """A PUBLISH as a broker sends it."""
+    name = topic.encode()
+    body = struct.pack("!H", len(name)) + name
+    body += struct.pack("!H", packet_id) if qos else b""
+    body += b"\0" if level == 5 else b""
+    return bytes([0x30 | qos << 1]) + remaining_length(len(body) + len(payload)) + body + payload
+
+
+def remaining_length(length: int) -> bytes:
+    """MQTT's variable byte integer."""
+    encoded = bytearray()
+    while True:
+        length, low = length >> 7, length & 127
+        encoded.append(low | (128 if length else 0))
+        if not length:
+            return bytes(encoded)
+
+
+def read_packet(client: socket.socket) -> tuple[int, int, bytes]:
     first = _exactly(client, 1)[0]
     length = shift = 0
     while True:
