@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -89,6 +90,17 @@ def open_context(tls: TlsSettings) -> ssl.SSLContext:
     return context
 
 
+def problems_of(settings: MqttSettings) -> tuple[str, ...]:
+    """Everything that is wrong with the files now, one line each."""
+    tls = settings.tls
+    checks: list[Callable[[], object]] = [lambda: read_password(settings)]
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        checks += [lambda: _trust(context, tls.ca_file)] if tls.ca_file else []
+        checks += [lambda: _identify(context, tls)] if tls.cert_file else []
+    return tuple(line for check in checks if (line := _complaint(check)))
+
+
 def certificate_end(tls: TlsSettings) -> Wall:
     """Until when our own certificate is good.
 
@@ -122,6 +134,14 @@ def read_password(settings: MqttSettings) -> str | None:
         return read_passphrase(Path(settings.password_file))
     except BodycamError as error:
         raise TroubleError(f"mqtt.password_file {error}") from None
+
+
+def _complaint(check: Callable[[], object]) -> str:
+    try:
+        check()
+    except TroubleError as trouble:
+        return str(trouble)
+    return ""
 
 
 def _shake_hands(

@@ -16,11 +16,12 @@ from agent.adapters import state_dir
 from agent.adapters.activation_file import ActivationFile
 from agent.adapters.control_socket import ControlServer
 from agent.adapters.memory import rss_peak_mb
-from agent.adapters.mqtt import Listener, MqttSettings, MqttTransport
+from agent.adapters.mqtt import Listener, MqttTransport
 from agent.adapters.no_transport import NoTransport
 from agent.adapters.notify import ServiceNotifier
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.adapters.steady_clock import SteadyClock
+from agent.app.broker import broker_settings, warn_of_clear_text
 from agent.app.context import Context, Models
 from agent.app.following import sync_loop, unlocking
 from agent.app.lists import as_provisioned, open_lists, warn_of_silence
@@ -40,6 +41,7 @@ from agent.messages import new_ulid
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
 from agent.policy import FIELD_TEST, Limits
 from agent.ports import Clock, Gallery, Transport
+from agent.ports.log import Log
 from agent.runtime import builder_loop, capture_loop, control_loop, pipeline_loop
 from agent.runtime.agent import Agent, Parts
 from agent.runtime.arming import Arming
@@ -117,7 +119,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         unpark=lambda event: delivery.unpark(event),  # noqa: PLW0108 -- made below
     )
     hears = inbound(context, lists.vault, ledger, actions, session=session.number)
-    transport = _transport(config, session, board, clock, listeners(sync, hears))
+    transport = _transport(config, session, board, clock, heard_by=listeners(sync, hears), log=log)
     delivery = DeliveryLoop(
         outbox,
         transport,
@@ -222,28 +224,21 @@ def _transport(
     session: Session,
     board: Board,
     clock: Clock,
+    *,
     heard_by: Mapping[str, Listener],
+    log: Log,
 ) -> Transport:
-    mqtt, device = config.mqtt, config.device
-    if not mqtt.host:
+    if not config.mqtt.host:
         return NoTransport()
-    settings = MqttSettings(
-        host=mqtt.host,
-        port=mqtt.port,
-        topics=f"{mqtt.prefix}/{device.agency}/{device.id}",
-        client_id=f"{mqtt.prefix}-{device.agency}-{device.id}",
-        keepalive_s=mqtt.keepalive_s,
-        connect_timeout_s=mqtt.connect_timeout_s,
-        in_flight=config.delivery.in_flight,
-        backoff=_backoff(config),
-    )
+    warn_of_clear_text(config, log)
     return MqttTransport(
-        settings,
+        broker_settings(config),
         birth=state_message(session, board),
         will=session.will(),
         clock=clock,
         chance=random.random,
         listeners=heard_by,
+        log=log,
     )
 
 

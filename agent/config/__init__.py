@@ -1,5 +1,6 @@
 """Configuration: one YAML document, checked as a whole, every problem reported at once."""
 
+from agent.config.mqtt import MqttConfig, MqttTlsConfig
 from agent.config.parse import Layer, dump, parse
 from agent.config.schema import (
     CameraConfig,
@@ -9,7 +10,6 @@ from agent.config.schema import (
     DetectionConfig,
     DeviceConfig,
     ModelsConfig,
-    MqttConfig,
     RecognitionConfig,
     StorageConfig,
     TrackingConfig,
@@ -26,6 +26,7 @@ __all__ = [
     "Layer",
     "ModelsConfig",
     "MqttConfig",
+    "MqttTlsConfig",
     "RecognitionConfig",
     "StorageConfig",
     "TrackingConfig",

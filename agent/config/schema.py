@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
-"""A topic-safe name: letters, digits, `_`, `.`, `-`; at most 64."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+from agent.config.mqtt import MqttConfig
+from agent.config.section import Section as _Section
+from agent.config.section import Slug
 
 
 class DeviceConfig(_Section):
@@ -165,14 +162,6 @@ class StoreConfig(_Section):
         description="Where the key of the list's store must come from; another way than the "
         "device was provisioned with is refused. device protects nothing when the device is taken.",
     )
-
-
-class MqttConfig(_Section):
-    host: str = Field("", description="Broker; empty: alerts are queued on disk.")
-    port: int = Field(1883, ge=1, le=65535)
-    prefix: Slug = Field("bodycam", description="First level of every topic.")
-    keepalive_s: int = Field(30, ge=5, le=3600, description="MQTT keep-alive, s.")
-    connect_timeout_s: float = Field(5.0, gt=0, le=60, description="TCP connect timeout, s.")
 
 
 class DeliveryConfig(_Section):
