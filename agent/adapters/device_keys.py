@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -67,6 +68,18 @@ class DeviceKeys:
             DataError: another key, another `about`, or a changed byte.
         """
         return decrypt(self._key(), blob, about)
+
+    def mac(self, data: bytes, about: bytes) -> str:
+        """A keyed hash that only this device can make: HMAC-SHA256, hexadecimal.
+
+        Its key is derived from the store key, by HMAC as well, so that none serves two ends.
+
+        Args:
+            data: to be hashed.
+            about: what this is.
+        """
+        key = hmac.digest(self._key(), b"bodycam.mac.v1/" + about, "sha256")
+        return hmac.digest(key, data, "sha256").hex()
 
     def unseal(self, blob: bytes, info: bytes) -> bytes:
         """What was sealed to this device, see `sealing.unseal`.

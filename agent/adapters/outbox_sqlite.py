@@ -181,6 +181,21 @@ class SqliteOutbox:
         query = "UPDATE entry SET parked = NULL WHERE parked IS NOT NULL AND id = coalesce(?, id)"
         return self._file.write(lambda db: db.execute(query, (entry_id,)).rowcount)
 
+    def purge(self, beginning: bytes) -> int:
+        """Erase what must not exist any more, parked or not. No gap event tells of it.
+
+        Args:
+            beginning: of the payload of what is erased, and of no other; not empty.
+
+        Returns: how many there were; no file of ours holds anything of them any more.
+        """
+        if not beginning:
+            raise ValueError("beginning: empty, which would be everything")
+        query = "DELETE FROM entry WHERE substr(payload, 1, ?) = ?"
+        count = self._file.write(lambda db: db.execute(query, (len(beginning), beginning)).rowcount)
+        self._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        return count
+
     def expire(self, *, put_before: Monotonic, created_before: Wall) -> int:
         query = (
             "SELECT seq FROM entry WHERE NOT gap AND ((boot = ? AND at <= ?)"

@@ -22,13 +22,14 @@ OpenEvent = MatchEvent | GapEvent
 _OPEN_CONTENT: Final = "application/json"
 
 
-def seal_event(event: OpenEvent, alert_key: bytes, signer: Signs) -> bytes:
+def seal_event(event: OpenEvent, alert_key: bytes, signer: Signs, tag: str = "") -> bytes:
     """What is committed to the outbox for an event, see `agent.delivery.sealing`.
 
     Args:
         event: in clear, `historical` false.
         alert_key: the agency's X25519 public key, 32 bytes.
         signer: the device.
+        tag: see `agent.delivery.sealing.stored`.
 
     Raises:
         ValueError: larger than 100 kB.
@@ -46,7 +47,7 @@ def seal_event(event: OpenEvent, alert_key: bytes, signer: Signs) -> bytes:
     tree["data"] = {"key_id": key_id(alert_key), "sealed": to_text(sealed)}
     live = signed(tree | {"historical": False}, signer)
     late = signed(tree | {"historical": True}, signer)
-    return stored(live, late["signature"])
+    return stored(live, late["signature"], tag)
 
 
 @dataclass(frozen=True, slots=True)

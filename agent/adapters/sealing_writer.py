@@ -15,7 +15,7 @@ from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.sealed_events import seal_event
 from agent.delivery.events import MATCH_TOPIC, EventContext, match_event
 from agent.delivery.gaps import GAP_PRIORITY, gap_event
-from agent.delivery.sealing import sealed_payload
+from agent.delivery.sealing import sealed_payload, tagged
 from agent.errors import DataError
 from agent.messages import Evidence
 from agent.messages.signed import to_text
@@ -40,7 +40,7 @@ class SealedEvents:
     keys: Callable[[], DeviceKeys]
 
     def match(self, alert: Alert) -> OutboxEntry:
-        event = match_event(alert, self.context)
+        event, authorisation = match_event(alert, self.context), alert.ref.authorisation
         if alert.evidence is not None:
             picture = Evidence(data=to_text(alert.evidence.tobytes()))
             event = event.model_copy(
@@ -49,7 +49,7 @@ class SealedEvents:
         return OutboxEntry(
             id=alert.id,
             topic=MATCH_TOPIC,
-            payload=seal_event(event, self.alert_key, self.keys()),
+            payload=seal_event(event, self.alert_key, self.keys(), self._tag(authorisation)),
             priority=alert.ref.priority,
             created_at=alert.raised_at,
         )
@@ -67,6 +67,17 @@ class SealedEvents:
 
     def finish(self, entry: OutboxEntry, historical: bool) -> bytes:
         return sealed_payload(entry, historical)
+
+    def of_authorisation(self, authorisation: str) -> bytes:
+        """What the payload of each entry begins with that was raised for an authorisation.
+
+        Raises:
+            RefusedError: the keys are locked.
+        """
+        return tagged(self._tag(authorisation))
+
+    def _tag(self, authorisation: str) -> str:
+        return self.keys().mac(authorisation.encode(), b"authorisation")
 
     def mark(self, activation: str, subject: str) -> str:
         """A new one at every call, though it says the same."""

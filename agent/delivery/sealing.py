@@ -16,7 +16,7 @@ from agent.values import OutboxEntry
 
 _BLOCK: Final = 1024
 """What is sealed has a multiple of this length, bytes: its size says nothing about whom."""
-_KEYS: Final = frozenset({"event", "late"})
+_KEYS: Final = frozenset({"tag", "event", "late"})
 
 
 def padded(content: Mapping[str, Any]) -> bytes:
@@ -25,17 +25,24 @@ def padded(content: Mapping[str, Any]) -> bytes:
     return text + b" " * (-len(text) % _BLOCK)
 
 
-def stored(event: Mapping[str, Any], late_signature: str) -> bytes:
+def tagged(tag: str) -> bytes:
+    """What every stored event with this tag begins with, and no other."""
+    return compact({"tag": tag})[:-1]
+
+
+def stored(event: Mapping[str, Any], late_signature: str, tag: str) -> bytes:
     """What is committed: the event as it is sent when new, and the signature of the other.
 
     Args:
         event: signed, `historical` false.
         late_signature: of the same event with `historical` true.
+        tag: by which events of one authorisation are found again when it is revoked; a keyed
+            hash of it, hexadecimal. Never sent.
 
     Raises:
         ValueError: larger than 100 kB.
     """
-    payload = compact({"event": event, "late": late_signature})
+    payload = compact({"tag": tag, "event": event, "late": late_signature})
     if len(payload) > MAX_BYTES:
         raise ValueError(f"event: {len(payload)} bytes, at most {MAX_BYTES} may be sent")
     return payload

@@ -251,3 +251,19 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     folder.mkdir()
     with pytest.raises(DiskError, match=r"(?i)is a directory"):
         SqliteOutbox(folder)
+
+
+def test_purged_events_are_gone_from_every_byte_of_the_disk(tmp_path):
+    outbox = SqliteOutbox(tmp_path / "outbox.sqlite")
+    outbox.put(an_entry(1, payload=b'{"tag":"aa","x":"first secret"}'))
+    outbox.put(an_entry(2, payload=b'{"tag":"bb","x":"other"}'))
+    outbox.put(an_entry(3, payload=b'{"tag":"aa","x":"third secret"}'))
+    outbox.park(an_entry(3).id, "refused")
+    assert any(b"secret" in path.read_bytes() for path in tmp_path.iterdir())
+    assert outbox.purge(b'{"tag":"aa"') == 2
+    assert not any(b"secret" in path.read_bytes() for path in tmp_path.iterdir())
+    assert [entry.id for entry in outbox.pending(9)] == [an_entry(2).id]
+    assert outbox.counts().given_up == 0
+    with pytest.raises(ValueError, match="everything"):
+        outbox.purge(b"")
+    outbox.close()

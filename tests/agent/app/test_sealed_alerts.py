@@ -21,6 +21,7 @@ from agent.adapters.control_socket import ask
 from agent.adapters.device_provisioning import generate
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.adapters.sealed_store import SealedListStore
+from agent.adapters.sealing_writer import SealedEvents
 from agent.adapters.signing import KeySigner
 from agent.app import Context
 from agent.app.build import RunOptions, build_agent
@@ -34,6 +35,7 @@ from agent.policy import FIELD_TEST
 from agent.values import Wall
 from tests.support.agency import Agency
 from tests.support.agents import CURVE, MAN, STRANGER
+from tests.support.alerts import CONTEXT, an_entry
 from tests.support.broker import embedded_broker
 from tests.support.hubs import FAST, HubWorld
 from tests.support.lists import a_meta, columns_of
@@ -168,7 +170,7 @@ def test_only_the_agency_learns_who_it_was_and_has_the_picture(tmp_path, broker)
     assert tells(picture)  # the search finds what there is to find
     assert tells(first.model_dump_json().encode())
     assert {kind for kind, _ in agency.heard} <= {"match", "state", "health", "ack"}
-    assert not [kind for kind, payload in agency.heard if tells(payload)]
+    assert not [kind for kind, payload in agency.heard if tells(payload) or b'"tag"' in payload]
     assert device.pending() == []
     assert not [name for name, data in device.files().items() if tells(data)]
 
@@ -185,6 +187,13 @@ def test_without_the_hubs_word_everything_stays_sealed_and_is_sent_again(tmp_pat
         assert device.audited("alert")[0].keys() == {
             "event", "activation", "authorisation", "list", "version",
         }  # fmt: skip
+
+        keys = device.context.keystore().keys
+        writer = SealedEvents(CONTEXT, bytes(32), lambda: keys)
+        ours = writer.of_authorisation("TEST-1")
+        assert all(entry.payload.startswith(ours) for entry in device.pending())
+        assert b"TEST-1" not in ours
+        assert not ours.startswith(writer.of_authorisation("TEST-2"))
 
         agency.kind.set()
         device.restarted("delivery.drain_s=10")
@@ -278,8 +287,6 @@ def test_the_agency_commands_and_a_thief_or_a_replay_does_not(tmp_path, broker) 
 
 
 def test_what_was_raised_before_an_agency_was_there_is_never_sent_in_clear(tmp_path, broker):
-    from tests.support.alerts import an_entry
-
     device = Device(tmp_path, broker, "delivery.drain_s=4")
     with closing(SqliteOutbox(device.context.state_dir / "outbox.sqlite")) as outbox:
         outbox.put(an_entry(1, payload=b'{"data":{"entry":"E-200"}}'))
