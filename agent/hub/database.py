@@ -58,6 +58,7 @@ _MIGRATIONS: Final = (
     ALTER TABLE device ADD COLUMN alert_key BLOB NOT NULL DEFAULT x'';
     ALTER TABLE device ADD COLUMN ack_key BLOB NOT NULL DEFAULT x'';
     """,
+    "ALTER TABLE device ADD COLUMN commands INTEGER NOT NULL DEFAULT 0;",
 )
 """Entry n takes the file from user_version n to n + 1. Append only."""
 

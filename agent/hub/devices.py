@@ -117,6 +117,16 @@ class Devices:
                 [(list_id, one, version) for one in key_ids],
             )
 
+    def next_command(self, device: Device) -> int:
+        """The number of the next command to a device: on disk, and never given out again."""
+        with self._database.transaction() as db:
+            db.execute(
+                "UPDATE device SET commands = commands + 1 WHERE key_id = ?", (device.key_id,)
+            )
+            row = db.execute("SELECT commands FROM device WHERE key_id = ?", (device.key_id,))
+            number: int = row.fetchone()[0]
+        return number
+
     def rekey_needed(self, list_id: str) -> bool:
         """Whether a device that could read the list was removed: no key of it may be kept."""
         return bool(self._database.read("SELECT 1 FROM rekey WHERE list = ?", (list_id,)))

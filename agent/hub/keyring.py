@@ -68,6 +68,15 @@ class KeyRing:
             raise self._missing(role, keys, threshold, len(found))
         return [self._signer(key, path) for key, path in found[:threshold]]
 
+    def private(self, role: str, keys: Sequence[Key]) -> Ed25519PrivateKey:
+        """One of a role's keys itself, to sign what is no metadata; errors as `signers`."""
+        (signer,) = self.signers(role, keys, 1)
+        path = self.locate(role, signer.public_key.keyid)
+        private = None if path is None else self._open(path)
+        if not isinstance(private, Ed25519PrivateKey):
+            raise DataError(f"{path}: expected an Ed25519 key")
+        return private
+
     def locate(self, role: str, keyid: str) -> Path | None:
         """Where the file of a key is, if it is within reach."""
         name = file_name(role, keyid)
