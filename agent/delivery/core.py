@@ -99,6 +99,15 @@ class DeliveryCore:
         """Whether the entry is provably younger than `live_for_s`."""
         return entry.at is not None and entry.at > self.live_since(now=now)
 
+    def expires_in_s(self, step: Send, *, now: Monotonic) -> float | None:
+        """How long the broker may keep what is sent as live, s; None: as long as it likes.
+
+        Only where the hub's word counts: there, what the broker drops is sent again, as historical.
+        """
+        if step.historical or step.entry.at is None or self._limits.confirm == "broker":
+            return None
+        return step.entry.at + self._limits.live_for_s - now
+
     def connected(self, up: bool, *, now: Monotonic) -> None:
         """The transport came up or went down. What was in flight is due again at once, since the
         transport itself pauses before it reconnects; what the broker took, the broker has.

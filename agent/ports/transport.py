@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from agent.values import SendResult
+from agent.values.link import LinkHealth
 
 
 class TransportEvents(Protocol):
@@ -24,11 +25,18 @@ class Transport(Protocol):
     def start(self, events: TransportEvents) -> None:
         """Connect in the background, and go on trying until `stop`."""
 
-    def send(self, entry_id: str, topic: str, payload: bytes) -> None:
-        """Hand over one event; its outcome arrives at `TransportEvents.result`."""
+    def send(
+        self, entry_id: str, topic: str, payload: bytes, *, expires_in_s: float | None = None
+    ) -> None:
+        """Hand over one event; its outcome arrives at `TransportEvents.result`. The broker may
+        drop it when it could not pass it on within `expires_in_s`, s.
+        """
 
     def publish_state(self, payload: bytes) -> None:
         """Replace the retained state message."""
+
+    def health(self) -> LinkHealth:
+        """Certificates, and counts of what came in."""
 
     def stop(self, final_state: bytes | None) -> None:
         """Publish a last state, disconnect and release."""

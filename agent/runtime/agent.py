@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from agent.delivery import Session
@@ -144,6 +144,7 @@ class Agent:
             "pending": delivery.pending,
             "connected": delivery.connected,
             "delivery": delivery.last_error,
+            "broker": asdict(parts.transport.health()),
         }
 
     def _start(self) -> None:

@@ -275,7 +275,8 @@ class DeliveryLoop:
             result = SendResult.RETRY if locked else SendResult.REFUSED
             self._take_back(Answer(entry.id, result, reason, now), now)
             return False
-        self._transport.send(entry.id, entry.topic, payload)
+        expires_in_s = self._core.expires_in_s(step, now=now)
+        self._transport.send(entry.id, entry.topic, payload, expires_in_s=expires_in_s)
         return True
 
     def _count_outbox(self) -> None:

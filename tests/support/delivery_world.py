@@ -6,6 +6,7 @@ import threading
 
 from agent.ports import TransportEvents
 from agent.values import SendResult
+from agent.values.link import LinkHealth
 
 
 class ScriptedTransport:
@@ -13,6 +14,7 @@ class ScriptedTransport:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, bytes]] = []
+        self.expiries: list[float | None] = []
         self.states: list[bytes] = []
         self.stopped_with: list[bytes | None] = []
         self.events: TransportEvents | None = None
@@ -20,11 +22,17 @@ class ScriptedTransport:
     def start(self, events: TransportEvents) -> None:
         self.events = events
 
-    def send(self, entry_id: str, topic: str, payload: bytes) -> None:
+    def send(
+        self, entry_id: str, topic: str, payload: bytes, *, expires_in_s: float | None = None
+    ) -> None:
+        self.expiries.append(expires_in_s)
         self.sent.append((entry_id, topic, payload))
 
     def publish_state(self, payload: bytes) -> None:
         self.states.append(payload)
+
+    def health(self) -> LinkHealth:
+        return LinkHealth()
 
     def stop(self, final_state: bytes | None) -> None:
         self.stopped_with.append(final_state)

@@ -126,7 +126,7 @@ class RecordingBroker:
                 threading.Thread(target=self._welcome, args=(client,), daemon=True).start()
 
     def _welcome(self, client: socket.socket) -> None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError, IndexError, struct.error):  # as brokers do: hang up
             if self.tls is not None:
                 client.settimeout(5.0)
                 client = self.tls.wrap_socket(client, server_side=True)

@@ -387,3 +387,13 @@ class AnyOrder(RuleBasedStateMachine):
 
 TestAnyOrder = AnyOrder.TestCase
 TestAnyOrder.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+
+
+def test_only_a_live_event_that_the_hub_confirms_may_be_dropped_by_the_broker():
+    (entry,) = entries(1)
+    live = Send(replace(entry, at=100.0))
+
+    assert a_core(BY_HUB).expires_in_s(live, now=150.0) == BY_HUB.live_for_s - 50.0
+    assert a_core(BY_HUB).expires_in_s(replace(live, historical=True), now=150.0) is None
+    assert a_core(BY_HUB).expires_in_s(Send(replace(entry, at=None)), now=150.0) is None
+    assert a_core(LIMITS).expires_in_s(live, now=150.0) is None

@@ -139,7 +139,7 @@ class AnsweringTransport(ScriptedTransport):
         super().start(events)
         self.come_up()
 
-    def send(self, entry_id: str, topic: str, payload: bytes) -> None:
+    def send(self, entry_id: str, topic: str, payload: bytes, **options: object) -> None:
         super().send(entry_id, topic, payload)
         self.answer(entry_id)
 
@@ -179,7 +179,7 @@ def test_drain_says_what_is_left_when_time_is_over(tmp_path):
 
 
 def test_stop_passes_the_last_words_on_and_wakes_who_drains(started):
-    started.transport.send = lambda *_: None
+    started.transport.send = lambda *_, **__: None
     started.raise_alert(1)
     left: list[int] = []
     drainer = threading.Thread(target=lambda: left.append(started.loop.drain(60.0)))
