@@ -123,7 +123,7 @@ class OutboxFile:
         if not self._damaged:
             try:
                 return action(self.connection)
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 if not is_damage(error):
                     raise
             self._damaged = True
@@ -137,7 +137,7 @@ class OutboxFile:
         self._rescue.finish(self._path)
         try:
             return connect(self._path)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             if not is_damage(error):
                 raise
         return self._begin_anew()

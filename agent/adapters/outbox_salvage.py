@@ -26,6 +26,8 @@ _V2 = f"SELECT {', '.join(COLUMNS)} FROM entry NOT INDEXED"  # noqa: S608 - cons
 _WIDTH = 13
 """Columns of the table, `seq` and `size` included."""
 _PROBES = 200_000
+_UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
+"""What Python raises at damaged pages; messages of SQLite may be damaged as well."""
 _IDS = "SELECT id, seq FROM entry INDEXED BY sqlite_autoindex_entry_1"
 _SEQS = "SELECT seq, priority FROM entry INDEXED BY entry_weight"
 
@@ -56,7 +58,7 @@ def read_remains(path: Path) -> Remains:
     """
     remains = Remains()
     known: dict[int, str] | None = None
-    with suppress(sqlite3.Error), closing(_open(path)) as db:
+    with suppress(*_UNREADABLE), closing(_open(path)) as db:
         known = _read_entries(db, remains)
         remains.cooldowns = _rows(db, "SELECT key, id, until FROM cooldown")
         remains.meta = _rows(db, "SELECT key, value FROM meta")
@@ -181,7 +183,7 @@ def _whole(row: Row, *, sealed: bool) -> bool:
 def _has(db: sqlite3.Connection, query: str) -> bool:
     try:
         db.execute(query)
-    except sqlite3.Error:
+    except _UNREADABLE:
         return False
     return True
 
@@ -196,6 +198,6 @@ def _collect(db: sqlite3.Connection, query: str) -> tuple[list[Row], bool]:
     try:
         for row in db.execute(query):
             rows.append(row)  # noqa: PERF402 - what was read before an error must stay
-    except (sqlite3.Error, OverflowError):
+    except _UNREADABLE:
         return rows, False
     return rows, True

@@ -15,6 +15,13 @@ _BUSY_TIMEOUT_S = 5.0
 _LOG_PAGES = 64
 """The log is emptied into the file when it has so many pages: a full disk must have room for
 that, and erased alerts should not linger in it."""
+_OVERWRITTEN = (
+    "Could not decode",
+    "no such",
+    "has no column",
+    "already exists",
+    "duplicate column",
+)
 _MIGRATIONS = (
     """
     CREATE TABLE IF NOT EXISTS entry (
@@ -89,10 +96,15 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def is_damage(error: BaseException) -> bool:
-    """Whether SQLite says that the file is not a sound database: SQLITE_CORRUPT and SQLITE_NOTADB
-    have no subclass of their own in Python.
+    """Whether an error means that the file is not a sound database of ours.
+
+    SQLITE_CORRUPT and SQLITE_NOTADB have no subclass of their own in Python. Text that is no text,
+    in a message too, and names that are gone come from pages overwritten unseen: the statements
+    here never change.
     """
-    return type(error) is sqlite3.DatabaseError
+    if isinstance(error, sqlite3.OperationalError):
+        return any(sign in str(error) for sign in _OVERWRITTEN)
+    return type(error) is sqlite3.DatabaseError or isinstance(error, UnicodeDecodeError)
 
 
 def checksum(*content: Any) -> bytes:
@@ -123,16 +135,7 @@ def _migrate(db: sqlite3.Connection, path: Path) -> None:
     if version > FORMAT:
         raise DataError(f"{path}: made by a newer agent (format {version}); install that version")
     for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
-        _step(db, number, script)
+        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
     found = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     if not found.issuperset(TABLES):
         raise sqlite3.DatabaseError("a table is missing")
-
-
-def _step(db: sqlite3.Connection, number: int, script: str) -> None:
-    try:
-        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
-    except sqlite3.OperationalError as error:
-        if "no such" in str(error):
-            raise sqlite3.DatabaseError(f"format {number - 1} without its tables") from error
-        raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -257,3 +258,24 @@ def test_a_database_without_its_tables_is_damage(path, reopen):
     db.close()
 
     assert reopen().salvages[0].recovered == 0
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_is_overwritten_it_opens_and_says_nothing_false(full, path, seed):
+    chance = random.Random(seed)
+    content = bytearray(path.read_bytes())
+    for _ in range(chance.randrange(1, 12)):
+        at = chance.randrange(len(content))
+        length = chance.choice([1, 8, 512, 4096])
+        content[at : at + length] = chance.randbytes(length)[: len(content) - at]
+    path.write_bytes(content)
+    outbox = SqliteOutbox(path, clock=FakeClock(), boot="this")
+
+    kept = payloads(outbox)
+    outbox.put(an_entry(99))
+    outbox.confirmed(*kept)
+    assert kept.items() <= {entry.id: entry.payload for entry in full}.items()
+    assert [entry.id for entry in outbox.pending(100)] == [ulid(99)]
+    missing = len(full) - len(kept)
+    assert outbox.counts().given_up >= min(missing, 1)
+    outbox.close()

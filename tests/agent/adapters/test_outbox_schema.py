@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.outbox_schema import FORMAT, checksum, connect
+from agent.adapters.outbox_schema import FORMAT, checksum, connect, is_damage
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.errors import DataError
 from tests.support.alerts import an_entry, ulid
@@ -100,3 +100,20 @@ def test_a_newer_format_is_left_alone(tmp_path):
     db.close()
     with pytest.raises(DataError, match="newer agent"):
         connect(path)
+
+
+@pytest.mark.parametrize(
+    ("error", "damage"),
+    [
+        (sqlite3.DatabaseError("database disk image is malformed"), True),
+        (UnicodeDecodeError("utf-8", b"\x89", 0, 1, "invalid start byte"), True),
+        (sqlite3.OperationalError("Could not decode to UTF-8 column 'id'"), True),
+        (sqlite3.OperationalError("no such column: sum"), True),
+        (sqlite3.OperationalError("database or disk is full"), False),
+        (sqlite3.OperationalError("disk I/O error"), False),
+        (sqlite3.IntegrityError("UNIQUE constraint failed"), False),
+        (ValueError("something else"), False),
+    ],
+)
+def test_what_counts_as_damage(error, damage):
+    assert is_damage(error) is damage
