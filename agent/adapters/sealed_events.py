@@ -82,7 +82,7 @@ def check_event(payload: bytes, agency: str, device: str, sign_key: bytes) -> Ar
         event = SealedEvent.model_validate(tree)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(ascii(part).strip("'") for part in first["loc"])[:80]
         raise DataError(f"no sealed event: {where}: {first['msg']}") from None
     if event.source != f"/{agency}/{device}":
         raise RefusedError(f"event {event.id}: says it is from {event.source}, not so its topic")

@@ -1,4 +1,4 @@
-"""Everything of the watchlist that reads what others wrote."""
+"""Everything that reads what others wrote: lists, and messages."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ from agent.watchlist.sharding import fingerprints
 from tests.fuzz.metadata import metadata_subject
 from tests.fuzz.mutate import Container, in_one, joined, parted, scramble, twist
 from tests.fuzz.watch import Subject
+from tests.fuzz.wire import wire_subjects
 from tests.support.lists import SPACE, a_list, a_meta, columns_of, some_columns, units
 from tests.support.published import CREATED, LIST, Publisher, sealed_for
 
@@ -57,6 +58,7 @@ def subjects() -> tuple[Subject, ...]:
         arrival_subject(),
         sealing_subject(),
         *(message_subject(kind, fields) for kind, fields in _MESSAGES),
+        *wire_subjects(),
         metadata_subject(),
     )
 

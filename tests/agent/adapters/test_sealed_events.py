@@ -138,7 +138,17 @@ def test_another_agency_cannot_open_it():
 
 @pytest.mark.parametrize(
     "payload",
-    [b"", b"{", b"[]", b"{}", b"[" * 100_000, b"1" * 100_001, b'{"signature":1}', b"\xff"],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b"[" * 100_000,
+        b"1" * 100_001,
+        b'{"signature":1}',
+        b'{"\\n\\u001b[2J":1}',
+        b"\xff",
+    ],
 )
 def test_what_is_no_event_is_refused_in_one_line(payload):
     with pytest.raises(DataError, match=r"^[^\n]{5,200}$"):
