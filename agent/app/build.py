@@ -109,7 +109,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     sync = sync_loop(
         context, lists.vault, ledger, clock=clock, board=board, heartbeats=beats, log=log
     )
-    events = event_writer(config, models, lists.vault)
+    events = event_writer(config, models, lists.vault, provisioned=context.provisioned)
     actions = Actions(
         acknowledged=lambda event: delivery.acknowledged(event),  # noqa: PLW0108 -- made below
         disarm=lambda reason: mailbox.post(Disarm(reason, uid)),

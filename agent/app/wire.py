@@ -16,7 +16,7 @@ from agent.adapters.signing import verify
 from agent.app.context import Context, Models
 from agent.app.vault import Ledger, Vault
 from agent.config import Config
-from agent.delivery import DeliveryLimits, EventContext, EventWriter, OpenEvents, Session
+from agent.delivery import DeliveryLimits, EventContext, EventWriter, NoEvents, OpenEvents, Session
 from agent.delivery.inbound import Addressee
 from agent.policy import FIELD_TEST, Limits, combine
 from agent.ports import Clock
@@ -27,13 +27,16 @@ from agent.runtime.sync_loop import SyncLoop
 from agent.values import Gap, OutboxEntry, Wall
 
 
-def event_writer(config: Config, models: Models, vault: Vault | None) -> EventWriter:
+def event_writer(
+    config: Config, models: Models, vault: Vault | None, *, provisioned: bool
+) -> EventWriter:
     """Sealed with an agency, else in clear.
 
     Args:
         config: with the device's name as provisioned.
         models: in use.
         vault: of a provisioned device.
+        provisioned: it is one, even if its keys cannot be read.
     """
     context = EventContext(
         agency=config.device.agency,
@@ -43,7 +46,8 @@ def event_writer(config: Config, models: Models, vault: Vault | None) -> EventWr
         policy_sha256=FIELD_TEST.sha256(),
     )
     if vault is None:
-        return OpenEvents(context)
+        why = "this device has an agency, but its keys cannot be read"
+        return NoEvents(why) if provisioned else OpenEvents(context)
     keystore = vault.keystore
     return SealedEvents(context, keystore.identity.alert_key, lambda: keystore.keys)
 

@@ -6,7 +6,7 @@ from agent.delivery.events import EventContext, encode, match_event, open_payloa
 from agent.delivery.gaps import gap_entry
 from agent.delivery.limits import DeliveryLimits
 from agent.delivery.session import Session
-from agent.delivery.writing import EventWriter, OpenEvents, remembered
+from agent.delivery.writing import EventWriter, NoEvents, OpenEvents, remembered
 
 __all__ = [
     "Backoff",
@@ -14,6 +14,7 @@ __all__ = [
     "DeliveryLimits",
     "EventContext",
     "EventWriter",
+    "NoEvents",
     "OpenEvents",
     "Session",
     "encode",

@@ -16,6 +16,7 @@ from agent.values import OutboxEntry
 
 _BLOCK: Final = 1024
 """What is sealed has a multiple of this length, bytes: its size says nothing about whom."""
+_BEGINNING: Final = b'{"tag":'
 _KEYS: Final = frozenset({"tag", "event", "late"})
 
 
@@ -28,6 +29,11 @@ def padded(content: Mapping[str, Any]) -> bytes:
 def tagged(tag: str) -> bytes:
     """What every stored event with this tag begins with, and no other."""
     return compact({"tag": tag})[:-1]
+
+
+def is_sealed(entry: OutboxEntry) -> bool:
+    """Whether an entry holds what `stored` made."""
+    return entry.payload.startswith(_BEGINNING)
 
 
 def stored(event: Mapping[str, Any], late_signature: str, tag: str) -> bytes:

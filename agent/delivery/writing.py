@@ -8,6 +8,8 @@ from typing import Protocol
 
 from agent.delivery.events import EventContext, open_payload, outbox_entry
 from agent.delivery.gaps import gap_entry
+from agent.delivery.sealing import is_sealed
+from agent.errors import RefusedError
 from agent.values import Alert, Gap, OutboxEntry, Wall
 
 Marks = Mapping[str, tuple[str, Wall]]
@@ -58,6 +60,13 @@ class OpenEvents:
         return gap_entry(gap, self.context, event_id=event_id, test=test, now=now)
 
     def finish(self, entry: OutboxEntry, historical: bool) -> bytes:
+        """As stored.
+
+        Raises:
+            RefusedError: it was sealed for an agency; it waits until the device has its keys again.
+        """
+        if is_sealed(entry):
+            raise RefusedError("it was sealed for an agency whose keys are gone from this device")
         return open_payload(entry, historical)
 
     def mark(self, activation: str, subject: str) -> str:
@@ -66,6 +75,37 @@ class OpenEvents:
     def subject(self, activation: str, rest: str) -> str | None:
         del activation
         return rest
+
+
+@dataclass(frozen=True, slots=True)
+class NoEvents:
+    """A device that has an agency, but cannot read its keys: nothing is written, nothing sent.
+
+    Attributes:
+        why: for whoever asks.
+    """
+
+    why: str
+
+    def match(self, alert: Alert) -> OutboxEntry:
+        del alert
+        raise RefusedError(self.why)
+
+    def gap(self, gap: Gap, *, event_id: str, test: bool, now: Wall) -> OutboxEntry:
+        del gap, event_id, test, now
+        raise RefusedError(self.why)
+
+    def finish(self, entry: OutboxEntry, historical: bool) -> bytes:
+        del entry, historical
+        raise RefusedError(self.why)
+
+    def mark(self, activation: str, subject: str) -> str:
+        del activation, subject
+        raise RefusedError(self.why)
+
+    def subject(self, activation: str, rest: str) -> str | None:
+        del activation, rest
+        return None
 
 
 def remembered(writer: EventWriter, cooldowns: Callable[[str], Marks], activation: str) -> Marks:
