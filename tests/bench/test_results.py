@@ -130,7 +130,8 @@ def test_time_is_shared_out_over_the_items():
         ("detector_640", ["detector_640"]),
         ("detector_640_int8", ["detector_640"]),
         ("embedder", ["embedder_b1", "embedder_b8"]),
-        ("watchlist_300k", ["watchlist_300k"]),
+        ("watchlist_300k", ["watchlist_300k", "watchlist_300k_synced"]),
+        ("watchlist_300k_synced", ["watchlist_300k_synced"]),
     ],
 )
 def test_a_thing_is_found_by_its_name_or_the_beginning_of_it(word, expected):
