@@ -105,3 +105,6 @@ class Agency:
         finally:
             self._client.disconnect()
             self._client.loop_stop()
+            socket = self._client.socket()
+            if socket is not None:
+                socket.close()
