@@ -23,14 +23,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 from agent.adapters.mqtt_certificates import CertificateWatch
 from agent.adapters.mqtt_client import BrokerClient
 from agent.adapters.mqtt_inbox import Inbox
-from agent.adapters.mqtt_limits import BrokerLimits, Turns
+from agent.adapters.mqtt_limits import BrokerLimits, Liveness, Turns
 from agent.adapters.mqtt_outgoing import Message, Outgoing
 from agent.adapters.mqtt_rules import MqttSettings, in_words, may_be_version
 from agent.adapters.mqtt_socket import NonsenseError, PacketSocket
 from agent.adapters.mqtt_tls import Dialled, dial
 from agent.adapters.mqtt_trouble import TroubleError, explain, explain_silence
 from agent.ports import Clock, TransportEvents
-from agent.values import SendResult
+from agent.values import Monotonic, SendResult
 
 _TURN_S: Final = 0.5
 """Longest sleep of the network loop, and so the delay until it sees that it should end, s."""
@@ -90,6 +90,7 @@ class Connection:
         self._dialled: Dialled | None = None
         self._socket: PacketSocket | None = None
         self._turns = Turns()
+        self._liveness = Liveness()
         self._topics = {f"{settings.topics}/{name}": name for name in around.inbox.names}
         self.unheard = around.inbox.names
         self._client = client = BrokerClient(
@@ -172,12 +173,20 @@ class Connection:
             if self._client.loop(self._turn_s()) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return
             now = self._around.clock.monotonic()
-            if not self._was_up and now > answer_by:
+            if self._was_up:
+                self._look_after(now)
+            elif now > answer_by:
                 self.end("the broker does not answer")
-            if self._was_up and (why := self._around.watch.check()):
-                self.end(why)
             self._outgoing.pump()
             self._over.wait(self._turns.pause_s(now=now))
+
+    def _look_after(self, now: Monotonic) -> None:
+        why = self._around.watch.check()
+        if why:
+            self.end(why)
+        progress = self._socket.progress if self._socket else 0
+        if self._liveness.is_gone(progress, self._client.keepalive, now=now):
+            self.end("the broker does not answer any more")
 
     def _turn_s(self) -> float:
         return _SHORT_TURN_S if self._was_up and self._outgoing.is_waiting() else _TURN_S

@@ -10,8 +10,9 @@ from agent.values import Monotonic
 
 _LARGEST: Final = 1 << 28
 """MQTT knows no longer packet, bytes."""
+_KEEPALIVES: Final = 2.5
 _SLOT_S: Final = 0.1
-_TURNS: Final = 100
+_TURNS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +70,27 @@ class Turns:
             self._slot, self._count = now, 0
         self._count += 1
         return 0.0 if self._count < _TURNS else self._slot + _SLOT_S - now
+
+
+class Liveness:
+    """Notices a broker that says nothing whole any more, though a byte may come now and then.
+
+    paho pings at least once in a keep-alive, so something must come within two; it counts bytes
+    as a sign of life, though, and would wait for the rest of a packet for ever.
+    """
+
+    def __init__(self) -> None:
+        self._progress = -1
+        self._since = Monotonic(0.0)
+
+    def is_gone(self, progress: int, keepalive_s: float, *, now: Monotonic) -> bool:
+        """Whether nothing came for too long.
+
+        Args:
+            progress: grows with what comes.
+            keepalive_s: as agreed with the broker; 0: nobody pings.
+            now: monotonic seconds.
+        """
+        if progress != self._progress:
+            self._progress, self._since = progress, now
+        return bool(keepalive_s) and now - self._since > _KEEPALIVES * keepalive_s

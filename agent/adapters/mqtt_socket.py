@@ -28,7 +28,10 @@ _NAMES: Final = {
 }
 """What a broker sends to a client that subscribes with QoS 1 (MQTT 5, table 2-1)."""
 _LENGTH_BYTES: Final = 4
+_PINGRESP: Final = b"\xd0\x00"
 _MORE: Final = 0x80
+_SENDS_IN_VAIN: Final = 50
+_A_PACKET: Final = 1 << 16
 
 Oversized = Callable[[int | None], None]
 """Told the packet id of a message that was skipped; None for one of QoS 0."""
@@ -44,9 +47,13 @@ class PacketFilter:
     Args:
         oversized: see `Oversized`.
         limit: longest packet that passes, without its fixed header, bytes.
+
+    Attributes:
+        progress: packets that came whole; of a long one that is skipped, each 64 kB count.
     """
 
     def __init__(self, oversized: Oversized, limit: int = MAX_PACKET) -> None:
+        self.progress = 0
         self._oversized = oversized
         self._limit = limit
         self._header = bytearray()
@@ -69,9 +76,10 @@ class PacketFilter:
                 count = min(self._passing, len(data) - at)
                 passed += data[at : at + count]
                 self._passing -= count
+                self.progress += not self._passing
             elif self._skipping:
                 count = min(self._skipping, len(data) - at)
-                self._skip(data[at : at + count])
+                passed += self._skip(data[at : at + count])
             else:
                 self._header.append(data[at])
                 passed += self._begin()
@@ -92,22 +100,28 @@ class PacketFilter:
         length = sum((byte & ~_MORE) << (7 * place) for place, byte in enumerate(header[1:]))
         if length <= self._limit:
             self._passing = length
+            self.progress += not length
             return header
         if kind != _PUBLISH:
             raise NonsenseError(f"the broker sent nonsense: a {_NAMES[kind]} of {length} bytes")
         self._skipping, self._qos = length, flags >> 1 & 3
         return b""
 
-    def _skip(self, piece: bytes) -> None:
-        """Keep topic and packet id, forget the rest, tell at the end."""
+    def _skip(self, piece: bytes) -> bytes:
+        """Keep topic and packet id, forget the rest, tell at the end. paho gets signs of life in
+        place of it: it would take the time for silence.
+        """
         used = 0
         while used < len(piece) and (needed := self._head_bytes() - len(self._head)) > 0:
             self._head += piece[used : used + needed]
             used += needed
-        self._skipping -= len(piece)
+        before, self._skipping = self._skipping, self._skipping - len(piece)
+        signs = before // _A_PACKET - self._skipping // _A_PACKET
+        self.progress += signs
         if not self._skipping:
             head, self._head = self._head, bytearray()
             self._oversized(int.from_bytes(head[-2:], "big") if self._qos else None)
+        return _PINGRESP * signs
 
     def _head_bytes(self) -> int:
         """Length of topic and packet id, as far as it is known yet."""
@@ -134,6 +148,12 @@ class PacketSocket:
         self._filter = PacketFilter(oversized)
         self._ready = b""
         self._at = 0
+        self._failed_sends = 0
+
+    @property
+    def progress(self) -> int:
+        """See `PacketFilter`."""
+        return self._filter.progress
 
     def recv(self, buffer_size: int) -> bytes:
         """At most so many bytes; none at the end of the connection.
@@ -159,9 +179,11 @@ class PacketSocket:
             return self.raw.send(buffer)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError):
             raise BlockingIOError from None
-        except OSError as error:
-            self.trouble = self.trouble or error
-            raise
+        except OSError:
+            self._failed_sends += 1
+            if self._failed_sends > _SENDS_IN_VAIN:
+                raise
+            raise BlockingIOError from None  # what it said before it hung up is still to be read
 
     def pending(self) -> int:
         """Bytes that `select` cannot see."""

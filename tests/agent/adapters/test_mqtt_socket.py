@@ -89,3 +89,10 @@ def test_whatever_comes_is_passed_or_refused_and_never_grows(data):
         passed = world.filter.feed(data)
     assert data.startswith(passed[:1])
     assert len(passed) <= len(data)
+
+
+def test_signs_of_life_stand_for_what_is_skipped():
+    world = World()
+    passed = world.filter.feed(publish("a/b", bytes(200_000), 7, 5))
+    assert passed == b"\xd0\x00" * 3
+    assert (world.filter.progress, world.skipped) == (3, [7])
