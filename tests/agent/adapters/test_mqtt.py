@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +17,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from agent.adapters.clock import SystemClock
 from agent.adapters.mqtt import MqttSettings, MqttTransport, TlsSettings, classify
+from agent.adapters.mqtt_rules import MAX_PACKET
 from agent.delivery import Backoff, Session
 from agent.values import SendResult, Wall
 from tests.support.broker import MOSQUITTO, Broker, free_port
@@ -116,6 +119,21 @@ def test_events_reach_a_subscriber_and_are_confirmed(broker, connect, tmp_path):
         ]
         wait_until(lambda: len(receiver.matches()) == 5, "five events")
         assert receiver.matches() == [{"n": number} for number in range(5)]
+
+
+def test_a_broker_on_this_machine_acknowledges_within_a_tenth_of_a_second(broker, connect):
+    broker.start()
+    transport, ears = connect(broker)
+    ears.wait_for_link(True)
+    took_s = []
+    for number in range(100):
+        began = time.perf_counter()
+        transport.send(f"id-{number}", "match", bytes(3000))
+        ears.wait_for_results(number + 1)
+        took_s.append(time.perf_counter() - began)
+    p50, p95 = sorted(took_s)[50], sorted(took_s)[95]
+    print(f"{broker.kind}: publish to PUBACK p50 {p50 * 1e3:.1f} ms, p95 {p95 * 1e3:.1f} ms")
+    assert p95 < 0.1
 
 
 def test_messages_to_the_device_are_heard_and_those_to_others_are_not(broker, connect):
@@ -285,6 +303,86 @@ def test_never_more_open_than_the_broker_allows(recording_broker, connect):
 
     assert len(ears.wait_for_results(10)) == 10
     assert recording_broker.heard.most_unanswered == 3
+
+
+def test_never_more_than_the_window_open_also_right_after_a_reconnect(recording_broker, connect):
+    recording_broker.behaviour.answers = False
+    transport, ears = connect(recording_broker)
+    for times in (1, 2, 3):
+        ears.wait_for_link(True, times=times)
+        for number in range(100):
+            transport.send(f"id-{number}", "match", b"{}")
+        wait_until(lambda: recording_broker.unanswered() == 20 * times, "20 open")  # noqa: B023
+        if times < 3:
+            recording_broker.hang_up()
+            ears.wait_for_link(False, times=times)
+    assert recording_broker.heard.most_unanswered == 20
+    recording_broker.answer_all()
+    assert len(ears.wait_for_results(100)) == 100
+    assert recording_broker.heard.most_unanswered == 20
+
+
+def test_no_faster_than_the_pace(recording_broker, connect):
+    transport, ears = connect(recording_broker, in_flight=5, rate_hz=50.0)
+    ears.wait_for_link(True)
+    began = time.monotonic()
+    for number in range(24):
+        transport.send(f"id-{number}", "match", b"{}")
+    ears.wait_for_results(24)
+    assert time.monotonic() - began >= (24 + 1 - 5) / 50.0  # the birth is one, too
+
+
+def test_the_session_is_kept_and_limits_of_ours_are_told(recording_broker, connect):
+    _, ears = connect(recording_broker, session_expiry_s=7200)
+    ears.wait_for_link(True)
+    (body,) = recording_broker.heard.connects
+    flags, length = body[7], body[10]
+    properties = body[11 : 11 + length]
+    assert flags & 0b0000_0010 == 0  # clean start
+    assert flags & 0b0010_1100 == 0b0010_1100  # a will, retained, QoS 1
+    assert b"\x11" + (7200).to_bytes(4, "big") in properties
+    assert b"\x21" + (20).to_bytes(2, "big") in properties
+    assert b"\x27" + MAX_PACKET.to_bytes(4, "big") in properties
+
+
+def test_live_events_expire_at_the_broker_and_others_do_not(recording_broker, connect):
+    transport, ears = connect(recording_broker)
+    ears.wait_for_link(True)
+    transport.send("id-1", "match", b"live", expires_in_s=299.2)
+    transport.send("id-2", "match", b"historical")
+    ears.wait_for_results(2)
+    heard = recording_broker.heard
+    sent = dict(zip([p for _, p in heard.publishes], heard.properties, strict=True))
+    assert sent[b"live"] == b"\x02" + (300).to_bytes(4, "big")
+    assert sent[b"historical"] == sent[BIRTH] == b""
+
+
+def test_an_older_broker_is_not_told_of_expiry(recording_broker, connect):
+    recording_broker.behaviour.versions = (4,)
+    transport, ears = connect(recording_broker)
+    ears.wait_for_link(True)
+    transport.send("id-1", "match", b"live", expires_in_s=10.0)
+    ears.wait_for_results(1)
+    assert recording_broker.heard.events() == [b"live"]
+
+
+def test_a_command_is_acknowledged_once_its_listener_is_done(recording_broker, connect):
+    done = threading.Event()
+    listeners = {"command": lambda _: done.wait(10), "ack": lambda _: None}
+    transport, ears = connect(recording_broker, listeners=listeners)
+    ears.wait_for_link(True)
+    heard = recording_broker.heard
+    wait_until(lambda: heard.topics == [f"{TOPICS}/command", f"{TOPICS}/ack"], "subscriptions")
+    wait_until(lambda: transport.health().unheard == (), "granted")
+    recording_broker.tell(f"{TOPICS}/command", b"disarm", 41)
+    recording_broker.tell(f"{TOPICS}/ack", b"ids", 42)
+    recording_broker.tell(f"{TOPICS}/command", b"disarm", 43)
+    transport.send("id-1", "match", b"{}")
+    assert ears.wait_for_results(1) == [("id-1", SendResult.ACCEPTED)]
+    assert 41 not in heard.acknowledged
+    done.set()
+    wait_until(lambda: sorted(heard.acknowledged) == [41, 42, 43], "all acknowledged")
+    assert transport.health().heard == 3
 
 
 def test_an_event_too_large_for_the_broker_is_refused_here(recording_broker, connect):
