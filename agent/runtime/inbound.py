@@ -33,6 +33,9 @@ from agent.ports.log import Log
 _LOG_EVERY_S: Final = 60.0
 _AUDIT_EVERY_S: Final = 600.0
 """What nobody known signed is in the audit log as a sum, so often; the rest as often as logged."""
+_ACKS: Final = 200.0, 2000.0
+"""So many a second, and at once: the backlog of a day may be confirmed one by one."""
+_COMMANDS: Final = 20.0, 20.0
 _NEVER: Final = 2**53
 """Above every counter: with a damaged one, no command can be told from its replay."""
 
@@ -126,8 +129,8 @@ class Inbound:
         self._ledger = ledger
         self._uid = uid
         now = clock.monotonic()
-        self._acks = Allowance(200.0, 400.0, now=now)
-        self._commands = Allowance(20.0, 20.0, now=now)
+        self._acks = Allowance(*_ACKS, now=now)
+        self._commands = Allowance(*_COMMANDS, now=now)
         self._lock = threading.Lock()
         self._gate = CommandGate(trust.who, self._last(), trust.verify)
         self._logged = Complaints(_LOG_EVERY_S)

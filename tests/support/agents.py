@@ -121,7 +121,8 @@ class Rig:
         return portrait(person) if person else portrait()
 
     def _arming(self, config: Config) -> Arming:
-        limits = combine(FIELD_TEST, config.decision)
+        sealed = not isinstance(self.events, OpenEvents)
+        limits = combine(FIELD_TEST, config.decision, sealed=sealed)
         return Arming(
             limits,
             rule_for=lambda templates: decision_rule(limits, CURVE, templates),

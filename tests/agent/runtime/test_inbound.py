@@ -166,15 +166,21 @@ def test_a_flood_is_looked_at_for_a_moment_counted_and_forgotten(device: Device)
     refused = device.inbound.counts()["refused"]
     assert refused["command.unknown_key"] <= 42
     assert refused["command.unknown_key"] + refused["command.flood"] == 10_000
-    assert refused["ack.malformed"] <= 602
+    assert refused["ack.malformed"] <= 2202
     assert refused["ack.malformed"] + refused["ack.flood"] == 10_000
     assert len(device.log.lines) == 4  # one for each kind, this minute
     assert len(device.ledger.records) == 4
     assert device.did == []
 
 
+def test_the_backlog_of_a_day_is_confirmed_one_by_one(device: Device) -> None:
+    for number in range(1440):
+        device.inbound.heard_ack(an_ack(ids=[ulid(number)]))
+    assert device.inbound.confirmed == 1440
+
+
 def test_a_flood_of_acks_holds_up_no_command(device: Device) -> None:
-    for _ in range(1000):
+    for _ in range(3000):
         device.inbound.heard_ack(b"{")
     device.inbound.heard_command(a_command(1, "disarm"))
     assert device.did == [("disarm", "the agency")]

@@ -4,12 +4,16 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from agent.adapters.device_keys import DeviceKeys
+from agent.adapters.sealing_writer import SealedEvents
 from agent.errors import DiskError, RefusedError
 from agent.runtime.orders import Arm, Disarm, NewGallery
-from agent.values import OutboxEntry, Wall
+from agent.values import Alert, OutboxEntry, Wall
 from tests.support.agents import MAN, NOBODY, STRANGER, Rig, gallery_of
+from tests.support.alerts import CONTEXT
 
 
 @pytest.fixture
@@ -240,3 +244,36 @@ def test_an_order_is_answered_even_when_it_fails(rig: Rig) -> None:
 def firsts(rig: Rig) -> list[str]:
     events = [json.loads(entry.payload) for entry in rig.outbox.pending(100)]
     return [event["id"] for event in events if event["type"] == "bodycam.match.v1"]
+
+
+def test_a_picture_is_in_memory_until_the_alert_is_sealed_and_no_longer(tmp_path):
+    keys = DeviceKeys.new()
+    pictures: list[tuple[int, np.ndarray]] = []
+
+    class Watched(SealedEvents):
+        def match(self, alert: Alert) -> OutboxEntry:
+            assert alert.evidence is not None
+            pictures.append((int(alert.evidence.astype(int).sum()), alert.evidence))
+            return SealedEvents.match(self, alert)
+
+    rig = Rig(tmp_path, events=Watched(CONTEXT, keys.seal_key, lambda: keys))
+    rig.arm()
+    rig.show(MAN, 3.0)
+    assert pictures
+    assert all(before > 0 and not picture.any() for before, picture in pictures)
+    files = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert b"JFIF" not in files
+    assert f"S-{MAN}".encode() not in files
+    (mark,) = rig.outbox.cooldowns("")
+    assert "S-" not in mark
+    assert all(b'"sealed"' in entry.payload for entry in rig.outbox.pending(9))
+    rig.outbox.close()
+
+
+def test_in_the_open_no_picture_is_made(tmp_path):
+    rig = Rig(tmp_path)
+    rig.arm()
+    rig.show(MAN, 3.0)
+    assert all(json.loads(e.payload)["data"]["evidence"] is None for e in rig.outbox.pending(9))
+    assert rig.outbox.depth() > 0
+    rig.outbox.close()
