@@ -145,15 +145,38 @@ def key_rows(hub: Hub) -> dict[str, list[dict[str, Any]]]:
 def _list(args: argparse.Namespace, context: HubContext) -> int:
     del args
     with closing(open_hub(context)) as hub:
-        rows, keys = key_rows(hub), hub.repository.load().keys
+        rows, keys = key_rows(hub) | _plain_rows(hub), hub.repository.load().keys
+    threshold = {role: needed for role, (_, needed) in keys.items()} | dict.fromkeys(PLAIN, 1)
     if context.json:
-        print_json({role: {"threshold": keys[role][1], "keys": rows[role]} for role in ROLES})
+        print_json({use: {"threshold": threshold[use], "keys": rows[use]} for use in rows})
         return int(Exit.OK)
-    for role in ROLES:
-        print(f"{role}: {keys[role][1]} of {len(rows[role])} must sign")
+    for role in rows:
+        print(
+            f"{role}: {threshold[role]} of {len(rows[role])} must sign" if role in ROLES else role
+        )
         for one in rows[role]:
             print(f"  {one['id'][:12]}  {one['file'] or 'not here: ' + one['name']}")
     return int(Exit.OK)
+
+
+def _plain_rows(hub: Hub) -> dict[str, list[dict[str, Any]]]:
+    """Keys that are no role of the repository: those of today, and older ones still needed."""
+    publics = {
+        RELEASE: {hub.release_public},
+        ALERTS: {hub.alert_public, *(one.alert_key for one in hub.devices.every())},
+        ACKS: {hub.ack_public, *(one.ack_key for one in hub.devices.every())},
+    }
+    return {
+        use: [
+            {
+                "id": key_id(public),
+                "name": (name := file_name(use, key_id(public))),
+                "file": str(path) if (path := hub.ring.working / name).exists() else None,
+            }
+            for public in sorted(filter(None, publics[use]))
+        ]
+        for use in PLAIN
+    }
 
 
 def _size(hub: Hub, role: str, keys: int | None, threshold: int | None) -> RoleKeys | None:

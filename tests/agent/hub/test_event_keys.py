@@ -69,3 +69,19 @@ def test_a_key_file_under_another_name_is_found_out(world: HubWorld) -> None:
 def test_such_a_key_has_no_threshold(world: HubWorld) -> None:
     with pytest.raises(UsageError, match="keys rotate acks: takes no other option"):
         world("keys", "rotate", "acks", "--keys", "2")
+
+
+def test_the_list_of_keys_names_them_and_those_that_are_still_needed(world: HubWorld) -> None:
+    world.camera("CAM-7")
+    world("keys", "rotate", "alerts")
+    rows = world("keys", "list", "--json").json
+    assert {use: len(rows[use]["keys"]) for use in ("release", "alerts", "acks")} == {
+        "release": 1,
+        "alerts": 2,
+        "acks": 1,
+    }
+    assert all(Path(one["file"]).exists() for use in rows for one in rows[use]["keys"])
+    world.key_files("acks")[0].unlink()
+    said = world("keys", "list").out
+    assert "not here: acks-" in said
+    assert "alerts\n" in said
