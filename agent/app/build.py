@@ -6,7 +6,7 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +26,7 @@ from agent.app.context import Context, Models
 from agent.app.following import sync_loop, unlocking
 from agent.app.lists import as_provisioned, open_lists, warn_of_silence
 from agent.app.source import camera_for, capture_limits, is_live
+from agent.app.storage import Storage
 from agent.app.wire import (
     delivery_limits,
     event_writer,
@@ -50,7 +51,7 @@ from agent.runtime.builder_loop import BuilderLoop
 from agent.runtime.capture_loop import CaptureLoop
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.heartbeats import Heartbeats
-from agent.runtime.inbound import Actions
+from agent.runtime.inbound import Actions, Inbound
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, Disarm, Order
 from agent.runtime.outcome import Outcome
@@ -95,11 +96,14 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     """Everything in the order in which the parts need each other."""
     clock, log, uid = context.clock, context.log, os.getuid()
     camera = camera_for(context.config, clock)
-    models, ledger = context.models(), context.audit()
+    models = context.models()
+    storage = Storage(
+        context.state_dir, context.config, context.audit(), clock=clock, log=log, undo=undo
+    )
+    ledger, outbox = storage.ledger, storage.outbox
     lists = open_lists(context, models.embedder.identity.space, ledger, undo)
     gallery, config = lists.gallery, as_provisioned(context.config, lists)
     warn_of_silence(config, gallery, lists.trouble, log)
-    outbox = _outbox(context, undo)
     session = Session(outbox.count_up("session"), __version__, FIELD_TEST.test)
     _record_start(ledger, config, session, models)
 
@@ -128,8 +132,9 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         partial(beats.beat, DELIVERY_STAGE),
         finish=events.finish,
         make_gap=partial(gap_of, events, clock, _new_id),
-        upkeep=None if hears is None else hears.upkeep,
+        upkeep=_upkeep(storage.upkeep, hears),
     )
+    storage.watch.attach(board, actions.disarm)
     arming = _arming(context, models, outbox, events, limits_of(config, lists.vault))
     around = Surroundings(
         outbox=outbox,
@@ -189,12 +194,13 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     )
 
 
-def _outbox(context: Context, undo: ExitStack) -> SqliteOutbox:
-    outbox = SqliteOutbox(context.state_dir / "outbox.sqlite")
-    undo.callback(outbox.close)
-    if outbox.set_aside is not None:
-        context.log.error("the outbox was damaged and set aside", source=str(outbox.set_aside))
-    return outbox
+def _upkeep(storage: Callable[[], None], hears: Inbound | None) -> Callable[[], None]:
+    def upkeep() -> None:
+        storage()
+        if hears is not None:
+            hears.upkeep()
+
+    return upkeep
 
 
 def _record_start(ledger: Ledger, config: Config, session: Session, models: Models) -> None:
