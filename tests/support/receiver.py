@@ -51,7 +51,9 @@ class Receiver:
         self._ready = ready
         self._prefix = prefix
         self._client = mqtt.Client(
-            mqtt.CallbackAPIVersion.VERSION2, client_id="receiver", clean_session=False
+            mqtt.CallbackAPIVersion.VERSION2,
+            client_id="receiver" if tls is None else f"receiver-{Path(tls[1]).stem}",
+            clean_session=False,
         )
         if tls is not None:
             self._client.tls_set(*tls)

@@ -13,6 +13,12 @@ umask 077
 
 DAYS=${DAYS:-365}
 RENEW_S=2419200
+SCRIPT=$(cd "$(dirname "$0")" && pwd)/$(basename "$0")
+
+if [ $# -lt 2 ]; then
+    sed -n '2,10s/^# \{0,1\}//p' "$SCRIPT" >&2
+    exit 64
+fi
 mkdir -p certs data
 cd certs
 
@@ -82,11 +88,6 @@ issue() {
 revocations() {
     openssl ca -config openssl.cnf -gencrl -out crl.pem 2> openssl.log
 }
-
-if [ $# -lt 2 ]; then
-    sed -n '2,10s/^# \{0,1\}//p' "../$(basename "$0")" >&2
-    exit 64
-fi
 
 if [ "$1" = --revoke ]; then
     config "$2" clientAuth "DNS:$2"
