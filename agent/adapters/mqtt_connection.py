@@ -259,6 +259,7 @@ class Connection:
         answers = zip(self._topics.values(), codes, strict=False)
         granted = {name for name, code in answers if not code.is_failure}
         self.unheard = tuple(name for name in self.unheard if name not in granted)
+        self._around.inbox.refused(self.unheard)
 
     def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         acknowledge = partial(self._acknowledge, message.mid if message.qos else None)

@@ -50,7 +50,8 @@ class Inbox:
 
     Args:
         listeners: by the last level of the topic.
-        log: gets one line when a listener fails in an unforeseen way, once for each topic.
+        log: gets one line when a listener fails in an unforeseen way, once for each topic, and
+            one when the broker grants no subscription.
 
     Attributes:
         heard, dropped, oversized, failed: see `LinkHealth`.
@@ -101,6 +102,13 @@ class Inbox:
         self.dropped += len(given_up)
         for one in given_up:
             one()
+
+    def refused(self, names: tuple[str, ...]) -> None:
+        """The broker did not grant these topics; one line for each set of them."""
+        line = f"the broker does not let us hear {', '.join(names)}: check its access list"
+        if names and self._log is not None and line not in self._told:
+            self._told.add(line)
+            self._log.warning(line)
 
     def skipped(self) -> None:
         """One was too long to be read at all."""

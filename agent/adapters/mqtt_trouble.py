@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from typing import Final
@@ -26,6 +27,7 @@ _ALERTS: Final = (
     ("UNRECOGNIZED_NAME", "the broker does not know this name (SNI); check mqtt.tls.hostname"),
 )
 """Parts of OpenSSL's reasons, the first that fits; alerts of RFC 8446, 6.2."""
+_PLACE: Final = re.compile(r"^\[[^]]*\] | \(_ssl\.c:\d+\)$")
 _OLD: Final = ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "WRONG_SSL_VERSION", "NO_PROTOCOLS")
 
 
@@ -81,7 +83,8 @@ def _distrust(error: ssl.SSLCertVerificationError) -> str:
 
 
 def _tls_trouble(error: ssl.SSLError, tls: TlsSettings) -> str:
-    reason = (error.reason or "").upper().replace(" ", "_")
+    said = _PLACE.sub("", str(error))  # Python names not every alert in `reason`
+    reason = said.upper().replace(" ", "_")
     if "WRONG_VERSION_NUMBER" in reason or "RECORD_LAYER" in reason or "HTTP_REQUEST" in reason:
         return "the broker does not speak TLS on this port; is it 8883?"
     if any(part in reason for part in _OLD):
@@ -89,4 +92,4 @@ def _tls_trouble(error: ssl.SSLError, tls: TlsSettings) -> str:
     for part, line in _ALERTS:
         if part in reason:
             return line
-    return f"TLS failed: {reason.replace('_', ' ').lower() or 'broken off'}"
+    return f"TLS failed: {said or 'broken off'}"

@@ -105,8 +105,11 @@ class PkiWorld:
         begin: timedelta = -10 * DAY,
         newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
         revoked: bool = False,
+        clients: bool = True,
     ) -> ssl.SSLContext:
-        """A broker's side, which wants certificates of the authority; `revoked`: refuses ours."""
+        """A broker's side, which with `clients` wants certificates of the authority, and with
+        `revoked` refuses ours.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         names: list[x509.GeneralName] = [x509.DNSName(name)] if name else []
         names += [x509.IPAddress(ip_address(address))] if address else []
@@ -117,7 +120,7 @@ class PkiWorld:
         context.load_cert_chain(path)
         context.maximum_version = newest
         context.load_verify_locations(self.authority.file)
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED if clients else ssl.CERT_NONE
         context.sni_callback = lambda _socket, asked, _context: self.names_asked_for.append(asked)
         if revoked:
             revocations = self._folder / "crl.pem"

@@ -155,3 +155,13 @@ def test_stopped_it_leaves_the_rest_to_the_broker(world, start):
     inbox.stop()
     assert world.acknowledged == [b"1"]
     assert not inbox._thread.is_alive()
+
+
+def test_topics_that_are_not_granted_are_told_once(start):
+    log = KeptLog()
+    inbox = start(log)
+    for names in ((), ("ack", "command"), ("ack", "command")):
+        inbox.refused(names)
+    assert log.messages("warning") == [
+        "the broker does not let us hear ack, command: check its access list"
+    ]

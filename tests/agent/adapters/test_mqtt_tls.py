@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -14,10 +16,12 @@ from agent.adapters.clock import SystemClock
 from agent.adapters.mqtt import MqttSettings, MqttTransport, TlsSettings
 from agent.adapters.mqtt_certificates import RENEWED
 from agent.adapters.mqtt_tls import problems_of
+from agent.adapters.mqtt_trouble import explain
 from agent.delivery import Backoff
 from agent.values import SendResult
 from tests.support.broker import HOST, MOSQUITTO, Broker
 from tests.support.delivery_world import Ears
+from tests.support.hostile_broker import HostileBroker, wait_for_ever
 from tests.support.logs import KeptLog
 from tests.support.mqtt_world import PkiWorld
 from tests.support.receiver import wait_until
@@ -173,6 +177,87 @@ def test_each_trouble_has_its_line(name, pki, connect):
         assert broker.heard.publishes == []
     finally:
         broker.go_down()
+
+
+HANDSHAKES = {
+    "is silent": (
+        wait_for_ever,
+        "the broker does not answer the TLS handshake; does it speak TLS on this port?",
+    ),
+    "drips a record": (
+        lambda guest: guest.drip(b"\x16\x03\x03\x10\x00" + bytes(4096), 0.02),
+        "the broker does not answer the TLS handshake; does it speak TLS on this port?",
+    ),
+    "hangs up": (
+        lambda guest: guest.client.recv(1),
+        "the broker hung up in the TLS handshake; does it speak TLS on this port?",
+    ),
+    "is a web server": (
+        lambda guest: guest.send(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+        "the broker does not speak TLS on this port; is it 8883?",
+    ),
+    "speaks MQTT in clear": (
+        lambda guest: guest.send(b"\x20\x02\x00\x00" * 4),
+        "the broker does not speak TLS on this port; is it 8883?",
+    ),
+    "is too old": (
+        lambda guest: guest.send(b"\x15\x03\x01\x00\x02\x02\x46"),  # alert: protocol version
+        "the broker speaks no TLS 1.2 or later",
+    ),
+    "knows no such protocol": (
+        lambda guest: guest.send(b"\x15\x03\x03\x00\x02\x02\x78"),
+        "the broker does not know this protocol; check mqtt.tls.alpn",
+    ),
+    "knows no such name": (
+        lambda guest: guest.send(b"\x15\x03\x03\x00\x02\x02\x70"),
+        "the broker does not know this name (SNI); check mqtt.tls.hostname",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HANDSHAKES)
+def test_what_is_no_handshake_is_told_in_time_and_a_good_broker_used_afterwards(name, pki, connect):
+    script, line = HANDSHAKES[name]
+    broker = HostileBroker(script)
+    try:
+        began = time.monotonic()
+        _, ears = connect(broker, pki.client(), connect_timeout_s=0.3)
+        assert said(ears, broker) == line
+        assert time.monotonic() - began < 3.0
+    finally:
+        broker.close()
+
+
+def test_a_broker_that_hangs_up_after_the_handshake_says_most_likely_what_it_dislikes(pki, connect):
+    def said_by(tls: TlsSettings) -> str:
+        broker = RecordingBroker(pki.server(clients=False))
+        broker.behaviour.versions = ()
+        try:
+            _, ears = connect(broker, tls)
+            return said(ears, broker)
+        finally:
+            broker.go_down()
+
+    none = TlsSettings(ca_file=str(pki.authority.file))
+    assert said_by(none).endswith("does it want a client certificate (mqtt.tls.cert_file)?")
+    assert said_by(pki.client()).endswith("does it refuse our mqtt.tls.cert_file?")
+    assert "mqtt.tls.cert_file expired at 20" in said_by(pki.client(days=-1))
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (socket.gaierror(-2, "x"), "unknown host; check mqtt.host and the network's DNS"),
+        (ConnectionRefusedError(111, "Connection refused"), "Connection refused"),
+        (TimeoutError("timed out"), "timed out"),
+        (
+            ssl.SSLError(1, "[SSL: SOMETHING_NEW] something new (_ssl.c:1006)"),
+            "TLS failed: something new",
+        ),
+    ],
+)
+def test_troubles_without_a_broker(error, line):
+    assert explain(error, None) == line
 
 
 def test_a_certificate_for_a_pinned_name_will_do_though_the_host_has_another(pki, connect):
