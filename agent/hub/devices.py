@@ -97,6 +97,14 @@ class Devices:
             raise UsageError(f"no such device: {name} (see `bodycam-hub devices list`)")
         return found
 
+    def was_removed(self, name: str) -> bool:
+        """Whether there was a device of that name once."""
+        return bool(
+            self._database.read(
+                "SELECT 1 FROM device WHERE removed_at IS NOT NULL AND name = ? LIMIT 1", (name,)
+            )
+        )
+
     def recipients(self, list_id: str) -> list[Device]:
         """Devices that may read a list, by name: envelopes are for these and no others."""
         return self._devices(

@@ -1,0 +1,191 @@
+"""Events in the database: each once, however often it arrives."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from agent.errors import DataError, MissingFileError, UsageError
+from agent.hub.event_values import Opened, Refused, Why
+from agent.hub.events_database import EventsDatabase
+from agent.hub.vault import Vault
+from agent.messages import GapEvent
+
+_COLUMNS: Final = (
+    "number, id, device, device_key, sign_key, type, time, historical, received, payload, opened, "
+    "first, ack, hold, purged"
+)
+_KEPT_MINUTES: Final = 60 * 24 * 90
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """A row. Times are wall seconds.
+
+    Attributes:
+        number: order of arrival.
+        id, type: of the event.
+        device, device_key: name of the camera, and of its provisioning.
+        sign_key: Ed25519 public key that it was verified with.
+        time: when the camera raised it.
+        payload: as received; None once purged.
+        locked: opened event, locked in the vault; None once purged.
+        first: id of the event that an update follows up.
+        ack: number of the acknowledgement that was made with it.
+        hold: why it must not be purged; None: it may.
+        purged: when it was.
+    """
+
+    number: int
+    id: str
+    device: str
+    device_key: str
+    sign_key: bytes
+    type: str
+    time: float
+    historical: bool
+    received: float
+    payload: bytes | None
+    locked: bytes | None
+    first: str | None
+    ack: int | None
+    hold: str | None
+    purged: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventStore:
+    """Attributes:
+    database: keeps events.
+    vault: locks what they say.
+    """
+
+    database: EventsDatabase
+    vault: Vault
+
+    def put(self, db: sqlite3.Connection, opened: Opened, now: float) -> bool | Refused:
+        """Keep an event, in a transaction. False: it is here already.
+
+        Refused: its id is taken by another content of the same camera.
+        """
+        event, device = opened.event, opened.device
+        row = db.execute(
+            "SELECT digest FROM event WHERE device_key = ? AND id = ?", (device.key_id, event.id)
+        ).fetchone()
+        if row is not None:
+            if row[0] == opened.digest:
+                return False
+            detail = f"event {event.id}: came before with other content"
+            return Refused(Why.CHANGED, device.name, detail)
+        tree = event.model_dump(mode="json")
+        data = tree["data"]
+        gap = isinstance(event, GapEvent)
+        clear = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
+        locked = self.vault.lock(clear, _about(device.key_id, event.id))
+        db.execute(
+            "INSERT INTO event (id, device, device_key, sign_key, type, time, historical, received,"
+            " digest, payload, opened, subject, authorisation, first)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(event.id, device.name, device.key_id, device.sign_key, event.type),
+                *(seconds(event.time), bool(data.get("historical")), now),
+                *(opened.digest, opened.payload, locked),
+                None if gap else self.mark("subject", tree["subject"]),
+                None if gap else self.mark("authorisation", data["authorisation"]),
+                data.get("match"),
+            ),
+        )
+        return True
+
+    def opened(self, stored: StoredEvent) -> dict[str, Any]:
+        """What the event says: the open event as JSON values.
+
+        Raises:
+            MissingFileError: it was purged.
+            DataError: it was changed in the database.
+        """
+        if stored.locked is None:
+            raise MissingFileError(f"event {stored.id}: was purged")
+        clear = self.vault.unlock(stored.locked, _about(stored.device_key, stored.id))
+        tree: dict[str, Any] = json.loads(clear)
+        return tree
+
+    def get(self, name: str) -> StoredEvent:
+        """By id, or DEVICE/ID where two cameras have used one id.
+
+        Raises:
+            MissingFileError: there is none.
+            UsageError: there are several.
+        """
+        device, _, event_id = name.rpartition("/")
+        found = self.events("WHERE id = ? AND (? = '' OR device = ?)", event_id, device, device)
+        if not found:
+            raise MissingFileError(f"no event {name} (see `bodycam-hub review list --all`)")
+        if len(found) > 1:
+            names = ", ".join(f"{one.device}/{one.id}" for one in found)
+            raise UsageError(f"{name}: several cameras used this id; say which: {names}")
+        return found[0]
+
+    def find(self, device_key: str, event_id: str) -> StoredEvent | None:
+        """The event of this id that a camera raised."""
+        found = self.events("WHERE device_key = ? AND id = ?", device_key, event_id)
+        return found[0] if found else None
+
+    def events(self, where: str, *values: Any) -> list[StoredEvent]:
+        """Rows that satisfy a condition, which is a constant of the program."""
+        rows = self.database.read(f"SELECT {_COLUMNS} FROM event {where}", *values)  # noqa: S608
+        return [StoredEvent(*row) for row in rows]
+
+    def beside(self, stored: StoredEvent, window_s: float) -> list[StoredEvent]:
+        """Events of the same subject from other cameras, within so many seconds of this one."""
+        return self.events(
+            "WHERE subject = (SELECT subject FROM event WHERE number = ?) AND device <> ?"
+            " AND time BETWEEN ? AND ? AND purged IS NULL ORDER BY time, number",
+            stored.number,
+            stored.device,
+            stored.time - window_s,
+            stored.time + window_s,
+        )
+
+    def updates(self, stored: StoredEvent) -> list[StoredEvent]:
+        """Later sightings that name this event."""
+        return self.events(
+            "WHERE first = ? AND device_key = ? ORDER BY number", stored.id, stored.device_key
+        )
+
+    def mark(self, what: str, value: str) -> bytes:
+        """A keyed hash, by which the same value is found again."""
+        return hmac.digest(self.vault.key, f"bodycam.hub.{what}/{value}".encode(), hashlib.sha256)
+
+
+def note_refusals(db: sqlite3.Connection, refused: Sequence[Refused], now: float) -> None:
+    """Count refusals by minute, kind and camera: a flood of them costs a row a minute and kind."""
+    minute = int(now // 60)
+    db.executemany(
+        "INSERT INTO refusal VALUES (?, ?, ?, 1, ?) ON CONFLICT DO UPDATE SET count = count + 1",
+        [(minute, one.why.value, one.device, one.detail[:200]) for one in refused],
+    )
+    if refused:
+        db.execute("DELETE FROM refusal WHERE minute < ?", (minute - _KEPT_MINUTES,))
+
+
+def seconds(text: str) -> float:
+    """Wall seconds of a time as messages have it.
+
+    Raises:
+        DataError: there is no such day or hour.
+    """
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        raise DataError(f"{text}: there is no such time") from None
+
+
+def _about(device_key: str, event_id: str) -> str:
+    return f"event/{device_key}/{event_id}"
