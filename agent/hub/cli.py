@@ -21,7 +21,7 @@ COMMANDS = {
     "refresh": ("agent.hub.commands.refresh", "sign again before signatures expire"),
     "mirror": ("agent.hub.commands.mirror", "copy the public folder to where it is served"),
     "devices": ("agent.hub.commands.devices", "bring cameras in, strike them off, unlock stores"),
-    "command": ("agent.hub.commands.command", "a signed command to a camera, as a file"),
+    "command": ("agent.hub.commands.command", "a signed command to a camera"),
     "receive": ("agent.hub.commands.receive", "receive, verify, open and keep alerts"),
     "publish": ("agent.hub.commands.publish", "the next version of a list"),
     "revoke": ("agent.hub.commands.revoke", "take entries, or a whole list, back at once"),

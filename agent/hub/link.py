@@ -141,6 +141,11 @@ class HubLink:
             self._turn(_TURN_S)
         return not self._open
 
+    def forget(self) -> None:
+        """Give up the subscriptions, so that the broker keeps nothing for us (MQTT 3.1.1)."""
+        self._client.unsubscribe([topic for topic, _ in self._topics])
+        self._turn(_TURN_S)
+
     def close(self) -> None:
         """In good order where that is possible."""
         self._client.on_disconnect = None
