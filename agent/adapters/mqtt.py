@@ -21,6 +21,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 from agent.adapters.mqtt_certificates import RENEWED, CertificateWatch
 from agent.adapters.mqtt_connection import Connection, Surroundings
 from agent.adapters.mqtt_inbox import Inbox, Listener
+from agent.adapters.mqtt_outgoing import Message
 from agent.adapters.mqtt_rules import MqttSettings, TlsSettings, classify, client_id_for
 from agent.adapters.mqtt_trouble import TroubleError
 from agent.ports import Clock, TransportEvents
@@ -38,6 +39,8 @@ __all__ = [
 
 _STABLE_S = 10.0
 """A connection that lasted so long was a good one: the pauses begin at the first again."""
+_PASSING_S = 300
+"""The broker keeps what nobody awaits no longer than this for those who are away (MQTT 5), s."""
 _FAREWELL_S = 2.0
 """Longest wait for the broker to take the last state message, s."""
 
@@ -72,6 +75,7 @@ class MqttTransport:
         self._watch = CertificateWatch(settings.tls, clock, log)
         self._settings = settings
         self._state = birth
+        self._retained: dict[str, bytes] = {}
         self._will = will
         self._clock = clock
         self._chance = chance
@@ -117,7 +121,22 @@ class MqttTransport:
             self._state = payload
             connection = self._current
         if connection is not None:
-            connection.publish_state(payload)
+            connection.say(self._state_of(payload))
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish now when connected, once; not retained."""
+        connection = self._current
+        if connection is not None:
+            whole = f"{self._settings.topics}/{topic}"
+            connection.say(Message(None, whole, payload, _PASSING_S))
+
+    def retain(self, topic: str, payload: bytes) -> None:
+        """Publish now when connected, and at every later connect. Retained; empty takes away."""
+        with self._lock:
+            self._retained[topic] = payload
+            connection = self._current
+        if connection is not None:
+            connection.say(Message(None, topic, payload, retain=True))
 
     def health(self) -> LinkHealth:
         """Certificates and inbound counts, for `ctl status` and the health message."""
@@ -193,9 +212,15 @@ class MqttTransport:
 
     def _greet(self, connection: Connection, events: TransportEvents) -> None:
         with self._lock:
-            state = self._state
+            state, retained = self._state, dict(self._retained)
             self._current = connection
-        connection.publish_state(state)
+        connection.say(self._state_of(state))
+        for topic, payload in retained.items():
+            connection.say(Message(None, topic, payload, retain=True))
         events.connected(True, "")
         if self._stopping.is_set():
             connection.end("stopped")
+
+    def _state_of(self, payload: bytes) -> Message:
+        topic = f"{self._settings.topics}/state"
+        return Message(None, topic, payload, retain=True, first=True)

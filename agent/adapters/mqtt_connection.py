@@ -143,8 +143,14 @@ class Connection:
         else:
             self._outgoing.add(message)
 
-    def publish_state(self, payload: bytes) -> None:
-        self._outgoing.add(Message(None, f"{self._settings.topics}/state", payload))
+    def say(self, message: Message) -> None:
+        """Publish what nobody awaits; left out where the broker would not take or not keep it. The
+        state goes out all the same.
+        """
+        limits = self._outgoing.limits
+        kept = limits.retain or message.first or not message.retain
+        if kept and message.size <= limits.packet:
+            self._outgoing.add(message)
 
     def leave(self, final_state: bytes | None, timeout_s: float) -> None:
         """Publish last words, wait for them to be taken, and end. From another thread only."""

@@ -24,20 +24,20 @@ class Message:
     """Something to publish with QoS 1.
 
     Attributes:
-        entry_id: of the event; None for the retained state.
+        entry_id: of the event; None for what is not awaited by anybody: state, health, discovery.
         topic: whole.
         payload: bytes.
         expiry_s: the broker drops it when it is that old (MQTT 5), s; None: it keeps it.
+        retain: the broker keeps it for those who come later; where it can.
+        first: before all that waits here.
     """
 
     entry_id: str | None
     topic: str
     payload: bytes
     expiry_s: int | None = None
-
-    @property
-    def is_state(self) -> bool:
-        return self.entry_id is None
+    retain: bool = False
+    first: bool = False
 
     @property
     def size(self) -> int:
@@ -79,13 +79,15 @@ class Outgoing:
             return entry_id in self._ids
 
     def add(self, message: Message) -> None:
-        """Publish as soon as may be. Of states only the newest counts, and comes first."""
+        """Publish as soon as may be. Of what nobody awaits, the newest of its topic counts."""
         with self._lock:
-            if message.is_state:
-                others = [one for one in self._waiting if not one.is_state]
-                self._waiting = deque([message, *others])
+            if message.entry_id is None:
+                self._forget(message.topic)
             else:
-                self._ids.add(message.entry_id or "")
+                self._ids.add(message.entry_id)
+            if message.first:
+                self._waiting.appendleft(message)
+            else:
                 self._waiting.append(message)
         self.pump()
 
@@ -109,6 +111,11 @@ class Outgoing:
         if known:
             self._settle(entry_id, code)
 
+    def _forget(self, topic: str) -> None:
+        old = [one for one in self._waiting if one.entry_id is None and one.topic == topic]
+        for message in old:
+            self._waiting.remove(message)
+
     def _next(self) -> Message | None:
         with self._lock:
             if not self._waiting or self._open >= self.limits.window:
@@ -125,7 +132,7 @@ class Outgoing:
             message.topic,
             message.payload,
             qos=1,
-            retain=message.is_state and self.limits.retain,
+            retain=message.retain and self.limits.retain,
             properties=self._client.expiring(message.expiry_s),
         )
         with self._lock:  # the answer may have overtaken us

@@ -20,6 +20,12 @@ class NoTransport:
     def publish_state(self, payload: bytes) -> None:
         """Nobody is there."""
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Nobody is there."""
+
+    def retain(self, topic: str, payload: bytes) -> None:
+        """Nobody is there."""
+
     def health(self) -> LinkHealth:
         """Nothing to tell."""
         return LinkHealth()

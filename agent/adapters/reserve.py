@@ -42,6 +42,11 @@ class Reserve:
         self._held = _blocks(path) >= size > 0
 
     @property
+    def held(self) -> bool:
+        """It is there to be let go of."""
+        return self._held
+
+    @property
     def spent(self) -> bool:
         """The disk was full, and has not got better."""
         return self._trouble

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from agent.adapters.mqtt import MqttSettings, TlsSettings, client_id_for
+import random
+from collections.abc import Mapping
+
+from agent.adapters.mqtt import (
+    Listener,
+    MqttSettings,
+    MqttTransport,
+    TlsSettings,
+    client_id_for,
+)
 from agent.adapters.mqtt_tls import problems_of
+from agent.adapters.no_transport import NoTransport
 from agent.config import Config
 from agent.config.mqtt import is_loopback
 from agent.delivery import Backoff
+from agent.ports import Clock, Transport
 from agent.ports.log import Log
 
 
@@ -16,7 +27,7 @@ def broker_settings(config: Config) -> MqttSettings:
     return MqttSettings(
         host=mqtt.host,
         port=mqtt.port,
-        topics=f"{mqtt.prefix}/{device.agency}/{device.id}",
+        topics=topics_of(config),
         client_id=client_id_for(mqtt.prefix, device.agency, device.id),
         keepalive_s=mqtt.keepalive_s,
         connect_timeout_s=mqtt.connect_timeout_s,
@@ -27,6 +38,35 @@ def broker_settings(config: Config) -> MqttSettings:
         tls=_tls(config),
         username=mqtt.username,
         password_file=mqtt.password_file,
+    )
+
+
+def topics_of(config: Config) -> str:
+    """What all topics of this device begin with."""
+    return f"{config.mqtt.prefix}/{config.device.agency}/{config.device.id}"
+
+
+def transport_for(
+    config: Config,
+    *,
+    birth: bytes,
+    will: bytes,
+    clock: Clock,
+    heard_by: Mapping[str, Listener],
+    log: Log,
+) -> Transport:
+    """The way out; none without a broker. Arguments as of `MqttTransport`."""
+    if not config.mqtt.host:
+        return NoTransport()
+    warn_of_clear_text(config, log)
+    return MqttTransport(
+        broker_settings(config),
+        birth=birth,
+        will=will,
+        clock=clock,
+        chance=random.random,
+        listeners=heard_by,
+        log=log,
     )
 
 

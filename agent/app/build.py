@@ -6,7 +6,6 @@ import hashlib
 import os
 import random
 import time
-from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -16,17 +15,16 @@ from agent.adapters import state_dir
 from agent.adapters.activation_file import ActivationFile
 from agent.adapters.control_socket import ControlServer
 from agent.adapters.memory import rss_peak_mb
-from agent.adapters.mqtt import Listener, MqttTransport
-from agent.adapters.no_transport import NoTransport
 from agent.adapters.notify import ServiceNotifier
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.adapters.steady_clock import SteadyClock
-from agent.app.broker import broker_settings, warn_of_clear_text
+from agent.app.broker import transport_for
 from agent.app.context import Context, Models
 from agent.app.following import sync_loop, unlocking
 from agent.app.lists import as_provisioned, open_lists, warn_of_silence
 from agent.app.source import camera_for, capture_limits, is_live
 from agent.app.storage import Storage
+from agent.app.vitals import Upkeep, drill, health_reporter
 from agent.app.wire import (
     delivery_limits,
     event_writer,
@@ -37,12 +35,11 @@ from agent.app.wire import (
     state_message,
 )
 from agent.config import Config, dump
-from agent.delivery import Backoff, DeliveryCore, EventWriter, Session, remembered
+from agent.delivery import DeliveryCore, EventWriter, Session, remembered
 from agent.messages import new_ulid
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
 from agent.policy import FIELD_TEST, Limits
-from agent.ports import Clock, Gallery, Transport
-from agent.ports.log import Log
+from agent.ports import Gallery
 from agent.runtime import builder_loop, capture_loop, control_loop, pipeline_loop
 from agent.runtime.agent import Agent, Parts
 from agent.runtime.arming import Arming
@@ -51,7 +48,7 @@ from agent.runtime.builder_loop import BuilderLoop
 from agent.runtime.capture_loop import CaptureLoop
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.heartbeats import Heartbeats
-from agent.runtime.inbound import Actions, Inbound
+from agent.runtime.inbound import Actions
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, Disarm, Order
 from agent.runtime.outcome import Outcome
@@ -114,25 +111,39 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         context, lists.vault, ledger, clock=clock, board=board, heartbeats=beats, log=log
     )
     events = event_writer(config, models, lists.vault, provisioned=context.provisioned)
+
+    def report() -> None:
+        transport.publish_state(state_message(session, board))
+        health.soon()
+
     actions = Actions(
         acknowledged=lambda event: delivery.acknowledged(event),  # noqa: PLW0108 -- made below
         disarm=lambda reason: mailbox.post(Disarm(reason, uid)),
         arm=lambda reason, authorisation: mailbox.post(Arm(reason, authorisation, uid)),
         sync=lambda: None if sync is None else sync.nudge(),
-        report=lambda: transport.publish_state(state_message(session, board)),
+        report=report,
         unpark=lambda event: delivery.unpark(event),  # noqa: PLW0108 -- made below
     )
     hears = inbound(context, lists.vault, ledger, actions, session=session.number)
-    transport = _transport(config, session, board, clock, heard_by=listeners(sync, hears), log=log)
+    transport = transport_for(
+        config, birth=state_message(session, board), will=session.will(), clock=clock,
+        heard_by=listeners(sync, hears), log=log,
+    )  # fmt: skip
+    limits, upkeep = delivery_limits(config, lists.vault, log), Upkeep(storage, hears)
+    trial = drill(
+        storage, events, lambda: delivery.notify(), board,  # noqa: PLW0108 -- made below
+        confirm=limits.confirm, clock=clock, new_id=_new_id,
+    )  # fmt: skip
     delivery = DeliveryLoop(
         outbox,
         transport,
-        DeliveryCore(delivery_limits(config, lists.vault, log), random.random),
+        DeliveryCore(limits, random.random),
         clock,
         partial(beats.beat, DELIVERY_STAGE),
         finish=events.finish,
         make_gap=partial(gap_of, events, clock, _new_id),
-        upkeep=_upkeep(storage.upkeep, hears),
+        upkeep=upkeep,
+        on_delivered=trial.delivered,
     )
     storage.watch.attach(board, actions.disarm)
     arming = _arming(context, models, outbox, events, limits_of(config, lists.vault))
@@ -162,9 +173,15 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         lists.source, mailbox, (gallery, lists.fingerprint), clock=SteadyClock(clock), board=board,
         heartbeats=beats, log=log, uid=uid,
     )  # fmt: skip
+    health = health_reporter(
+        context, config, lists, storage, board=board, delivery=delivery, transport=transport,
+        session=session, sync=sync, undo=undo,
+        report=lambda: agent.report(),  # noqa: PLW0108 -- made below
+    )  # fmt: skip
+    upkeep.jobs.append(health.upkeep)
     outcome = Outcome()
     manager = ServiceNotifier(os.environ, os.getpid())
-    return Agent(
+    agent = Agent(
         Parts(
             clock=clock,
             log=log,
@@ -178,6 +195,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             transport=transport,
             control=_control(context, undo),
             unlock=unlocking(lists.vault, ledger, clock, board, sync),
+            drill=trial,
             builder=builder,
             sync=sync,
             inbound=hears,
@@ -192,15 +210,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             release=undo.pop_all().close,
         )
     )
-
-
-def _upkeep(storage: Callable[[], None], hears: Inbound | None) -> Callable[[], None]:
-    def upkeep() -> None:
-        storage()
-        if hears is not None:
-            hears.upkeep()
-
-    return upkeep
+    return agent
 
 
 def _record_start(ledger: Ledger, config: Config, session: Session, models: Models) -> None:
@@ -223,33 +233,6 @@ def _patience(config: Config) -> dict[str, float]:
         builder_loop.STAGE: 600.0,  # a large index takes minutes at low priority
         SYNC_STAGE: 600.0,  # so does the installation of a long list
     }
-
-
-def _transport(
-    config: Config,
-    session: Session,
-    board: Board,
-    clock: Clock,
-    *,
-    heard_by: Mapping[str, Listener],
-    log: Log,
-) -> Transport:
-    if not config.mqtt.host:
-        return NoTransport()
-    warn_of_clear_text(config, log)
-    return MqttTransport(
-        broker_settings(config),
-        birth=state_message(session, board),
-        will=session.will(),
-        clock=clock,
-        chance=random.random,
-        listeners=heard_by,
-        log=log,
-    )
-
-
-def _backoff(config: Config) -> Backoff:
-    return Backoff(config.delivery.retry_first_s, config.delivery.retry_cap_s)
 
 
 def _arming(

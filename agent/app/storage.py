@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from agent.adapters.audit_log import AuditLog
 from agent.adapters.outbox_sqlite import Salvage, SqliteOutbox
@@ -73,6 +73,15 @@ class Storage:
             on_salvage=self._salvaged,
         )
         undo.callback(self.outbox.close)
+
+    @property
+    def reserve_state(self) -> Literal["held", "in-use", "used-up", "none"]:
+        """Of what is set aside for a full disk."""
+        if self._reserve is None:
+            return "none"
+        if self._reserve.exhausted:
+            return "used-up"
+        return "held" if self._reserve.held else "in-use"
 
     def upkeep(self) -> None:
         """Take the reserve back when there is space, and write what had to wait for that; to be

@@ -45,6 +45,7 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "refusal": {"what": _ID, "reason": _REASON, "authorisation": _ID, "uid": _COUNT},
     "command": {"command": _ID, "counter": _COUNT, "signer": _ID},
     "alert": {"event": _ID, "activation": _ID, "authorisation": _ID, **_LIST},
+    "test-alert": {"event": _ID, "uid": _COUNT},
     "gap": {"events": _COUNT, "reason": _REASON},
     "list": {**_CHANGE, "subjects": _COUNT},
     "models": {"detector": _HASH, "embedder": _HASH},

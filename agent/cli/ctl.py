@@ -8,16 +8,18 @@ from typing import Any
 
 from agent.adapters.control_socket import ask
 from agent.app import Context
-from agent.cli import ctl_unlock
+from agent.cli import ctl_test_alert, ctl_unlock
 from agent.cli.common import print_json, say
+from agent.cli.facts import lines
 from agent.errors import Exit, UsageError
-from agent.messages.control import ControlReply, ControlRequest
+from agent.messages.control import ControlRequest
 
 _EXAMPLES = """examples:
   bodycam-agent ctl status --json
   bodycam-agent ctl arm --reason "search for the missing boy" --authorisation MP-2031
   bodycam-agent ctl disarm --reason "end of shift"
   bodycam-agent ctl sync
+  bodycam-agent ctl test-alert --timeout 60
   bodycam-agent ctl unlock
   bodycam-agent ctl unlock --request CAM-7.unlock.json
   bodycam-agent ctl unlock --release CAM-7.release.json
@@ -45,7 +47,8 @@ def register(subparsers: Any) -> None:
     disarm.add_argument("--reason", default="operator", help="goes into the audit log")
     sync = actions.add_parser("sync", help="look for a newer list, soon", epilog=_EXAMPLES)
     unlock = ctl_unlock.register(actions, _EXAMPLES)
-    for action in (status, report, arm, disarm, sync, unlock):
+    trial = ctl_test_alert.register(actions, _EXAMPLES)
+    for action in (status, report, arm, disarm, sync, unlock, trial):
         action.add_argument(
             "--socket",
             metavar="FILE",
@@ -57,12 +60,15 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace, context: Context) -> int:
     if args.action == "unlock":
         return ctl_unlock.run(args, context)
+    if args.action == "test-alert":
+        return ctl_test_alert.run(args, context)
     request = _request(args)
     reply = ask(args.socket or context.control_path, request)
     if context.json or args.action == "report":
         print_json(reply.data if reply.ok else {"error": reply.error, "code": reply.code})
     elif reply.ok:
-        _show(reply)
+        for line in lines(reply.data):
+            say(line)
     if not reply.ok:
         say(f"bodycam-agent: {reply.error}")
         return reply.code or int(Exit.REFUSED)
@@ -92,11 +98,3 @@ def _checked(**fields: str) -> ControlRequest:
             "--reason holds 1 to 200 printable characters, --authorisation up to 64 of "
             "A-Z a-z 0-9 _ . : -"
         ) from None
-
-
-def _show(reply: ControlReply) -> None:
-    for name, value in reply.data.items():
-        shown = "-" if value is None else value
-        if isinstance(value, dict):
-            shown = "; ".join(f"{key}: {'-' if one is None else one}" for key, one in value.items())
-        say(f"{name:>15}  {shown}")

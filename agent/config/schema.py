@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from agent.config.health import HealthConfig
 from agent.config.mqtt import MqttConfig
 from agent.config.section import Section as _Section
 from agent.config.section import Slug
@@ -228,3 +229,4 @@ class Config(_Section):
     mqtt: MqttConfig = MqttConfig()
     delivery: DeliveryConfig = DeliveryConfig()
     storage: StorageConfig = StorageConfig()
+    health: HealthConfig = HealthConfig()

@@ -2,7 +2,14 @@
 
 from agent.delivery.backoff import Backoff
 from agent.delivery.core import DeliveryCore
-from agent.delivery.events import EventContext, encode, match_event, open_payload, outbox_entry
+from agent.delivery.events import (
+    EventContext,
+    drill_alert,
+    encode,
+    match_event,
+    open_payload,
+    outbox_entry,
+)
 from agent.delivery.gaps import gap_entry
 from agent.delivery.limits import DeliveryLimits
 from agent.delivery.session import Session
@@ -17,6 +24,7 @@ __all__ = [
     "NoEvents",
     "OpenEvents",
     "Session",
+    "drill_alert",
     "encode",
     "gap_entry",
     "match_event",

@@ -8,6 +8,8 @@ from typing import Any
 
 from agent.messages import (
     MATCH_TYPE,
+    TEST_ID,
+    TEST_TYPE,
     UPDATE_TYPE,
     FaceInfo,
     MatchData,
@@ -16,7 +18,7 @@ from agent.messages import (
     WatchlistInfo,
     iso_utc,
 )
-from agent.values import Alert, OutboxEntry
+from agent.values import Alert, EntryRef, FaceMeasure, OutboxEntry, Wall, WatchlistRef
 
 MATCH_TOPIC = "match"
 MAX_BYTES = 100_000
@@ -53,11 +55,45 @@ def match_event(alert: Alert, context: EventContext) -> MatchEvent:
     return MatchEvent(
         id=alert.id,
         source=context.source,
-        type=UPDATE_TYPE if alert.match else MATCH_TYPE,
+        type=_type_of(alert),
         time=iso_utc(alert.raised_at),
         subject=alert.ref.subject,
         data=_match_data(alert, context),
     )
+
+
+def drill_alert(event_id: str, authorisation: str, watchlist: WatchlistRef, *, now: Wall) -> Alert:
+    """An alert about nobody, for the start of a shift. Live alerts about people go first.
+
+    Args:
+        event_id: a ULID; stands in the place of the activation too, since it belongs to none.
+        authorisation: opaque id of what it is done under.
+        watchlist: in use.
+        now: wall-clock seconds.
+    """
+    return Alert(
+        id=event_id,
+        match=None,
+        ref=EntryRef(TEST_ID, TEST_ID, authorisation),
+        similarity=0.0,
+        threshold=1.0,
+        margin=0.0,
+        shots=1,
+        face=FaceMeasure(0.0, 0.0),
+        first_seen=now,
+        last_seen=now,
+        raised_at=now,
+        watchlist=watchlist,
+        activation=event_id,
+        test=True,
+        drill=True,
+    )
+
+
+def _type_of(alert: Alert) -> str:
+    if alert.drill:
+        return TEST_TYPE
+    return UPDATE_TYPE if alert.match else MATCH_TYPE
 
 
 def _match_data(alert: Alert, context: EventContext) -> MatchData:

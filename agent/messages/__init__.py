@@ -7,6 +7,8 @@ from agent.messages.ids import new_ulid, ulid_wall_s
 from agent.messages.match import (
     MATCH_TYPE,
     NOTICE,
+    TEST_ID,
+    TEST_TYPE,
     UPDATE_TYPE,
     Evidence,
     FaceInfo,
@@ -24,6 +26,8 @@ __all__ = [
     "GAP_TYPE",
     "MATCH_TYPE",
     "NOTICE",
+    "TEST_ID",
+    "TEST_TYPE",
     "UPDATE_TYPE",
     "Ack",
     "Command",

@@ -15,8 +15,21 @@ from agent.messages.bundle import EnvelopeFile, ListManifest
 from agent.messages.command import Command, CommandArguments
 from agent.messages.control import ControlReply, ControlRequest
 from agent.messages.gap import GapData, GapEvent, GapReasons
+from agent.messages.health import (
+    Disk,
+    Frames,
+    HealthMessage,
+    Latencies,
+    Latency,
+    LinkCertificates,
+    ListHealth,
+    OutboxHealth,
+    SyncHealth,
+)
 from agent.messages.match import (
     MATCH_TYPE,
+    TEST_ID,
+    TEST_TYPE,
     UPDATE_TYPE,
     FaceInfo,
     MatchData,
@@ -41,6 +54,7 @@ WIRE_MODELS: dict[str, type[BaseModel]] = {
     "ack": Ack,
     "command": Command,
     "state": StateMessage,
+    "health": HealthMessage,
     "control-request": ControlRequest,
     "control-reply": ControlReply,
     "list-manifest": ListManifest,
@@ -83,11 +97,13 @@ def examples() -> dict[str, str]:
     return {
         "match.json": _text(first),
         "match.update.json": _text(_example_match(match=_FIRST_ID)),
+        "match.test.json": _text(_example_drill()),
         "gap.json": _text(_example_gap().model_dump(mode="json")),
         "sealed.json": _text(_example_sealed().model_dump(mode="json")),
         "ack.json": _text(_example_ack().model_dump(mode="json")),
         "command.json": _text(_example_command().model_dump(mode="json")),
         "state.json": _text(state.model_dump(mode="json", by_alias=True)),
+        "health.json": _text(_example_health().model_dump(mode="json", by_alias=True)),
     }
 
 
@@ -118,6 +134,53 @@ def _example_match(match: str | None) -> dict[str, Any]:
         ),
     )
     return event.model_dump(mode="json")
+
+
+def _example_drill() -> dict[str, Any]:
+    tree = _example_match(match=None)
+    tree |= {"id": _UPDATE_ID, "type": TEST_TYPE, "subject": TEST_ID}
+    tree["data"] |= {
+        "entry": TEST_ID,
+        "subject": TEST_ID,
+        "authorisation": TEST_ID,
+        "activation": _UPDATE_ID,
+        "similarity": 0.0,
+        "threshold": 1.0,
+        "margin": 0.0,
+        "shots": 1,
+        "first_seen": tree["time"],
+        "last_seen": tree["time"],
+        "face": {"width_px": 0.0, "quality": 0.0},
+    }
+    del tree["data"]["match"]
+    return tree
+
+
+def _example_health() -> HealthMessage:
+    return HealthMessage(
+        time="2026-03-01T12:35:00.000Z",
+        session=12,
+        version="0.1.0",
+        test=True,
+        uptime_s=3725,
+        every_s=60.0,
+        state="armed",
+        armed=True,
+        frames=Frames(processed=600, dropped=0),
+        faces_per_minute="10-29",
+        latency_ms=Latencies(
+            detect=Latency(p50=20.0, p95=50.0), alert_to_ack=Latency(p50=100.0, p95=200.0)
+        ),
+        disk=Disk(free_mb=21044, reserve="held"),
+        memory_mb=352,
+        outbox=OutboxHealth(waiting=0, parked=0, given_up=0),
+        watchlist=ListHealth(
+            id="L-3f2c", version=7, age_s=93_600, not_after="2026-03-29T00:00:00.000Z"
+        ),
+        sync=SyncHealth(kind="nochange", last_good="2026-03-01T12:30:11.000Z"),
+        link=LinkCertificates(certificate_days=88, broker_certificate_days=30),
+        clock="synchronised",
+    )
 
 
 def _example_gap() -> GapEvent:

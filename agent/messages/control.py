@@ -17,9 +17,11 @@ class ControlRequest(BaseModel):
     """What the operator asks of the running agent.
 
     `arm` needs a reason and an authorisation id; `disarm` a reason; `unlock` one of the three last
-    fields; the others nothing. `sync` begins a look for a newer list, soon.
+    fields; the others nothing. `sync` begins a look for a newer list, soon. `test-alert` raises an
+    alert about nobody; with `event` it asks what became of that one.
 
     Attributes:
+        event: id of a test alert.
         passphrase: opens the store. A secret: it is in no repr and in no error.
         ask_release: make a request for the hub.
         release: the hub's answer.
@@ -27,8 +29,9 @@ class ControlRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Literal["status", "arm", "disarm", "report", "unlock", "sync"]
+    command: Literal["status", "arm", "disarm", "report", "unlock", "sync", "test-alert"]
     reason: Text = ""
+    event: str = Field("", pattern=r"^([0-7][0-9A-HJKMNP-TV-Z]{25})?$")
     authorisation: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_.:-]*$")
     passphrase: str = Field("", max_length=256, repr=False)
     ask_release: bool = False
@@ -41,7 +44,7 @@ class ControlReply(BaseModel):
     Attributes:
         ok: False when the request was refused; then `error` says why, and `code` is the exit
             code for the command that asked.
-        data: the answer of `status`, `report` and `unlock`.
+        data: the answer of `status`, `report`, `unlock` and `test-alert`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

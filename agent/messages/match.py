@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agent.messages.ids import ULID_PATTERN
 from agent.messages.times import IsoUtc
 
 MATCH_TYPE = "bodycam.match.v1"
 UPDATE_TYPE = "bodycam.match.update.v1"
+TEST_TYPE: Final = "bodycam.test.v1"
+"""A test alert: nobody was seen. For the way to the agency and back."""
+TEST_ID: Final = "TEST"
+"""Entry and subject of every test alert, and of nobody on any list."""
 NOTICE: Final = (
     "Investigative lead, not an identification. "
     "A trained person must compare the images before any action."
@@ -94,13 +98,29 @@ class MatchData(_Wire):
 
 
 class MatchEvent(_Wire):
-    """A CloudEvent of type `bodycam.match.v1` or `bodycam.match.update.v1`."""
+    """A CloudEvent of type `bodycam.match.v1` or `bodycam.match.update.v1`; or `bodycam.test.v1`,
+    which speaks of nobody: `TEST` in the place of entry and subject, a similarity of 0 held against
+    a threshold of 1, no evidence.
+    """
 
     specversion: Literal["1.0"] = "1.0"
     id: Ulid
     source: str = Field(pattern=r"^/[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=140)
-    type: Literal["bodycam.match.v1", "bodycam.match.update.v1"]
+    type: Literal["bodycam.match.v1", "bodycam.match.update.v1", "bodycam.test.v1"]
     time: IsoUtc
     subject: OpaqueId
     datacontenttype: Literal["application/json"] = "application/json"
     data: MatchData
+
+    @model_validator(mode="after")
+    def _tests_speak_of_nobody(self) -> MatchEvent:
+        data = self.data
+        if self.type == TEST_TYPE and not (
+            (self.subject, data.subject, data.entry) == (TEST_ID, TEST_ID, TEST_ID)
+            and data.test
+            and data.similarity < data.threshold
+            and data.evidence is None
+            and data.match is None
+        ):
+            raise ValueError("a test alert speaks of nobody")
+        return self

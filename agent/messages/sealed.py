@@ -44,7 +44,9 @@ class SealedEvent(_Wire):
     specversion: Literal["1.0"] = "1.0"
     id: Ulid
     source: str = Field(pattern=r"^/[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+$", max_length=140)
-    type: Literal["bodycam.match.v1", "bodycam.match.update.v1", "bodycam.gap.v1"]
+    type: Literal[
+        "bodycam.match.v1", "bodycam.match.update.v1", "bodycam.test.v1", "bodycam.gap.v1"
+    ]
     time: IsoUtc
     datacontenttype: Literal["application/vnd.bodycam.sealed+json"] = SEALED_CONTENT
     data: SealedData

@@ -29,6 +29,7 @@ class Policy:
         max_authorisation_s: longest authorisation, seconds.
         remote_arm: the agency may arm from afar.
         evidence: alerts carry a picture of the matched face, in sealed events only.
+        test_alerts: whoever commands a device may raise an alert about nobody, to try the way.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Policy:
     max_authorisation_s: float
     remote_arm: bool = False
     evidence: bool = False
+    test_alerts: bool = True
 
     def canonical_json(self) -> str:
         """The one text of this policy: keys sorted, no spaces, ASCII."""

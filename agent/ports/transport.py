@@ -35,6 +35,22 @@ class Transport(Protocol):
     def publish_state(self, payload: bytes) -> None:
         """Replace the retained state message."""
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Say something that is worth nothing later: once, when connected, not retained.
+
+        Args:
+            topic: the last level.
+            payload: bytes.
+        """
+
+    def retain(self, topic: str, payload: bytes) -> None:
+        """Keep a message at the broker, now and after every connect, for those who come later.
+
+        Args:
+            topic: whole.
+            payload: bytes; empty takes away what the broker keeps there.
+        """
+
     def health(self) -> LinkHealth:
         """Certificates, and counts of what came in."""
 

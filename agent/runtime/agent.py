@@ -41,6 +41,7 @@ class Parts:
 
     Attributes:
         unlock: answers `ctl unlock`.
+        drill: answers `ctl test-alert`.
         sync: follows the agency's list; None where there is none to follow.
         inbound: acts on what the agency says; None where there is none.
         first_orders: given to the pipeline before the first frame: arming, if asked for.
@@ -62,6 +63,7 @@ class Parts:
     transport: Transport
     control: ControlPort
     unlock: Callable[[ControlRequest, int], dict[str, Any]]
+    drill: Callable[[ControlRequest, int], dict[str, Any]]
     builder: BuilderLoop
     sync: SyncLoop | None
     inbound: Inbound | None
@@ -90,6 +92,7 @@ class Agent:
             parts.heartbeats,
             unlock=parts.unlock,
             sync=self._look_soon,
+            drill=parts.drill,
         )
 
     def run(self) -> int:
@@ -142,6 +145,8 @@ class Agent:
             "dropped": report["frames"]["dropped"],
             "alerts": report["alerts"]["raised"],
             "pending": delivery.pending,
+            "parked": delivery.parked,
+            "given_up": delivery.given_up,
             "connected": delivery.connected,
             "delivery": delivery.last_error,
             "broker": asdict(parts.transport.health()),

@@ -35,6 +35,7 @@ class ControlLoop:
         heartbeats: told that this stage lives.
         unlock: carries out `unlock` for the user with this uid; gives the answer's data.
         sync: begins a look for a newer list, soon.
+        drill: carries out `test-alert`, as `unlock`.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class ControlLoop:
         *,
         unlock: Callable[[ControlRequest, int], dict[str, Any]],
         sync: Callable[[], None],
+        drill: Callable[[ControlRequest, int], dict[str, Any]],
     ) -> None:
         self._port = port
         self._mailbox = mailbox
@@ -54,6 +56,7 @@ class ControlLoop:
         self._report = report
         self._unlock = unlock
         self._sync = sync
+        self._drill = drill
         self._heartbeats = heartbeats
         self._stopping = threading.Event()
 
@@ -73,6 +76,8 @@ class ControlLoop:
                 return ControlReply(ok=True, data=self._report())
             if request.command == "unlock":
                 return ControlReply(ok=True, data=self._unlock(request, uid))
+            if request.command == "test-alert":
+                return ControlReply(ok=True, data=self._drill(request, uid))
             if request.command == "sync":
                 self._sync()
             elif request.command == "arm":

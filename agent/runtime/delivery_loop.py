@@ -44,6 +44,7 @@ class DeliveryLoop:
             A ValueError of it parks the entry, a RefusedError (keys are locked) lets it pause.
         make_gap: the event that tells of lost ones; None: they are counted and not reported.
         upkeep: called every two seconds, to see whether a full disk has space again.
+        on_delivered: told the id of each event that was confirmed, and when; must not wait.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class DeliveryLoop:
         finish: Callable[[OutboxEntry, bool], bytes] = open_payload,
         make_gap: Callable[[Gap], OutboxEntry] | None = None,
         upkeep: Callable[[], None] | None = None,
+        on_delivered: Callable[[str, Monotonic], None] | None = None,
     ) -> None:
         self._outbox = outbox
         self._transport = transport
@@ -66,6 +68,7 @@ class DeliveryLoop:
         self._finish = finish
         self._make_gap = make_gap
         self._upkeep = upkeep
+        self._on_delivered = on_delivered
         self._next_upkeep = Monotonic(-math.inf)
         self._events: deque[Event] = deque()
         self._wake = threading.Event()
@@ -213,6 +216,8 @@ class DeliveryLoop:
 
     def _count_delivered(self, answer: Answer) -> None:
         self._change(delivered=self._status.delivered + 1)
+        if self._on_delivered is not None:
+            self._on_delivered(answer.entry_id, answer.at)
         since = self._since.pop(answer.entry_id, None)
         if since is not None:
             self._latencies_s.append(answer.at - since)

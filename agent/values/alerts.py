@@ -84,6 +84,7 @@ class Alert:
         watchlist: the list and version searched.
         activation: id of the arming under which it was raised.
         test: raised under a field-test policy.
+        drill: nobody was seen; it tests the way to the agency.
         evidence: (n,) uint8, a JPEG of the matched face alone; None without one. To be wiped once
             the alert is sealed.
     """
@@ -102,4 +103,5 @@ class Alert:
     watchlist: WatchlistRef
     activation: str
     test: bool
+    drill: bool = False
     evidence: U8 | None = field(default=None, repr=False, compare=False)

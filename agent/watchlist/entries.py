@@ -1,7 +1,8 @@
 """What is known about a watchlist entry: opaque ids, why it is there, and until when.
 
 Rules, all checked here: no entry without basis, purpose, authorisation and expiry; ids are
-opaque (letters, digits, `_ . : -`), never names; an entry ends after it begins.
+opaque (letters, digits, `_ . : -`), never names; `TEST` is nobody (test alerts); an entry ends
+after it begins.
 """
 
 from __future__ import annotations
@@ -13,10 +14,18 @@ from datetime import datetime, timedelta, timezone
 from enum import IntEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from agent.errors import DataError
-from agent.messages.match import OpaqueId
+from agent.messages.match import TEST_ID, OpaqueId
 from agent.values import Wall
 
 MAX_WALL = 32503680000.0
@@ -114,6 +123,13 @@ class EntryMeta(BaseModel):
     priority: int = Field(0, ge=0, le=1000)
     not_before: Annotated[float, BeforeValidator(wall_time)] = 0.0
     not_after: Annotated[float, BeforeValidator(_end)]
+
+    @field_validator("entry", "subject")
+    @classmethod
+    def _not_reserved(cls, value: str) -> str:
+        if value == TEST_ID:
+            raise ValueError(f"{TEST_ID} is kept for test alerts; choose another id")
+        return value
 
     @model_validator(mode="after")
     def _ends_after_it_begins(self) -> EntryMeta:

@@ -16,6 +16,8 @@ class ScriptedTransport:
         self.sent: list[tuple[str, str, bytes]] = []
         self.expiries: list[float | None] = []
         self.states: list[bytes] = []
+        self.said: list[tuple[str, bytes]] = []
+        self.retained: dict[str, bytes] = {}
         self.stopped_with: list[bytes | None] = []
         self.events: TransportEvents | None = None
 
@@ -30,6 +32,12 @@ class ScriptedTransport:
 
     def publish_state(self, payload: bytes) -> None:
         self.states.append(payload)
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self.said.append((topic, payload))
+
+    def retain(self, topic: str, payload: bytes) -> None:
+        self.retained[topic] = payload
 
     def health(self) -> LinkHealth:
         return LinkHealth()

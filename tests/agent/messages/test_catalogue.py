@@ -29,7 +29,7 @@ def test_examples_are_valid_and_say_nothing_unknown(name):
     model: type[BaseModel] = WIRE_MODELS[name.split(".")[0]]
     tree = json.loads(examples()[name])
     dumped = model.model_validate(tree).model_dump(mode="json", by_alias=True)
-    if name == "match.json":  # only updates name a first event
+    if name in ("match.json", "match.test.json"):  # only updates name a first event
         assert dumped["data"].pop("match") is None
     assert dumped == tree
 

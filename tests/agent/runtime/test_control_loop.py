@@ -35,7 +35,13 @@ class Rig:
             self.beats,
             unlock=self.unlock,
             sync=lambda: self.nudged.append(True),
+            drill=self.drill,
         )
+
+    def drill(self, request: ControlRequest, uid: int) -> dict[str, object]:
+        if uid:
+            raise RefusedError("the policy allows no test alerts")
+        return {"event": request.event or "new", "confirmed": bool(request.event)}
 
     def unlock(self, request: ControlRequest, uid: int) -> dict[str, bool]:
         if request.passphrase != "open sesame":
@@ -130,3 +136,13 @@ def test_sync_asks_for_a_look_and_answers_with_the_status():
     reply = rig.loop.handle(ControlRequest(command="sync"), 1000)
     assert reply.data == {"state": "armed"}
     assert rig.nudged == [True]
+
+
+def test_a_test_alert_is_raised_and_followed_without_the_pipeline() -> None:
+    rig = Rig()
+    raised = rig.loop.handle(ControlRequest(command="test-alert"), 0)
+    assert raised.data == {"event": "new", "confirmed": False}
+    asked = ControlRequest(command="test-alert", event="01K3GD4Z8AAAAAAAAAAAAAAAAA")
+    assert rig.loop.handle(asked, 0).data["confirmed"] is True
+    refused = rig.loop.handle(ControlRequest(command="test-alert"), 1000)
+    assert (refused.ok, refused.code) == (False, 77)
