@@ -37,7 +37,7 @@ class Review(BaseModel):
         event, device, agency: which event.
         event_sha256: of the event as the hub received it.
         similarity, threshold: as they were shown.
-        photographs: sha256 of the enrolled photographs that were shown beside it.
+        photographs: sha256 of the photographs enrolled for the entry, there to compare with.
         evidence: whether the event came with a picture.
     """
 
