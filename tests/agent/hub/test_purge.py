@@ -1,0 +1,128 @@
+"""Retention: what goes, what stays, and that nothing comes back."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.errors import MissingFileError, RefusedError, UsageError
+from tests.support.casework import Casework
+from tests.support.field_cameras import FieldCamera, hub_station
+from tests.support.hubs import DAY_S
+
+
+@pytest.fixture
+def work(world):
+    return Casework(world, FieldCamera(world))
+
+
+def remaining(world) -> list[str]:
+    with hub_station(world) as hub:
+        return [row[0] for row in hub.rows("SELECT id FROM event WHERE purged IS NULL")]
+
+
+def test_what_is_too_old_goes(world, work) -> None:
+    old = work.alert()
+    world.clock.advance(31 * DAY_S)
+    young = work.alert()
+    assert world("purge", "--older-than", "30", "--dry-run", "--json").json == {
+        "dry_run": True,
+        "events": 1,
+        "reviews": 0,
+        "held": 0,
+    }
+    assert remaining(world) == [old.id, young.id]
+    assert world("purge", "--older-than", "30").out == ("deleted 1 events with 0 reviews; 0 held\n")
+    assert remaining(world) == [young.id]
+    with pytest.raises(MissingFileError, match="was purged"):
+        world("review", "show", old.id)
+    with pytest.raises(MissingFileError, match="was purged"):
+        world("export", old.id, "--out", world.folder / "x")
+
+
+def test_a_revoked_authorisation_takes_its_events_and_reviews_with_it(world, work) -> None:
+    work.reviewer("ann")
+    gone, stays = work.alert(authorisation="W-9"), work.alert(authorisation="W-8")
+    gap = work.arrive(work.camera.gap())
+    with work.book() as book:
+        work.decide(book, gone, "ann", "confirmed")
+        work.decide(book, stays, "ann", "confirmed")
+    assert world("purge", "--authorisation", "W-9", "--json").json["reviews"] == 1
+    assert remaining(world) == [stays.id, gap.id]
+    with hub_station(world) as hub:
+        assert hub.rows("SELECT count(*) FROM review") == [(1,)]
+        assert hub.rows("SELECT count(*) FROM ack") == [(2,)]
+
+
+def test_what_is_held_stays_with_all_that_belongs_to_it(world, work) -> None:
+    first = work.alert()
+    updates = [work.alert(match=first.id) for _ in range(2)]
+    other = work.alert()
+    world("purge", "--hold", updates[0].id, "--reason", "case 17")
+    world.clock.advance(DAY_S)
+    assert world("purge", "--older-than", "0", "--json").json["held"] == 3
+    assert remaining(world) == [first.id, *(one.id for one in updates)]
+    world("purge", "--release", updates[0].id)
+    assert world("purge", "--older-than", "0", "--json").json["events"] == 3
+    assert remaining(world) == []
+    with pytest.raises(RefusedError, match="was purged"):
+        world("purge", "--hold", other.id, "--reason", "too late")
+
+
+def test_what_was_purged_does_not_come_back_and_is_acknowledged(world, work) -> None:
+    event = work.camera.event()
+    payload = work.camera.sealed(event)
+    with hub_station(world) as hub:
+        hub.take(work.camera.message(payload))
+    world.clock.advance(DAY_S)
+    world("purge", "--older-than", "0")
+    with hub_station(world) as hub:
+        taken = hub.take(work.camera.message(payload))
+        assert (taken.stored, taken.again, len(taken.answers)) == ([], 1, 1)
+        assert hub.rows("SELECT count(*) FROM event WHERE payload NOTNULL") == [(0,)]
+
+
+def test_nothing_of_it_stays_on_disk(world, work) -> None:
+    stored = work.alert()
+    needles = (stored.payload[200:260], stored.locked[40:80])
+
+    def on_disk() -> list[bool]:
+        disk = b"".join(one.read_bytes() for one in world.state_dir.glob("events.sqlite*"))
+        return [one in disk for one in needles]
+
+    assert on_disk() == [True, True]  # the control
+    world.clock.advance(DAY_S)
+    world("purge", "--older-than", "0")
+    assert on_disk() == [False, False]
+
+
+def test_all_of_it_is_in_the_log(world, work) -> None:
+    stored = work.alert()
+    with hub_station(world) as hub:
+        hub.take(work.camera.message(b"x"))
+    world("purge", "--hold", stored.id, "--reason", "case 17")
+    world("purge", "--authorisation", "A-1")
+    told = world("purge", "--log", "--json").json
+    assert [(one["what"], one["detail"]) for one in told["log"]] == [
+        ("hold", f"{stored.id}: case 17"),
+        ("purge", "by authorisation A-1: 0 events, 0 reviews, 1 held"),
+    ]
+    assert [(one["why"], one["device"], one["count"]) for one in told["refused"]] == [
+        ("malformed", "CAM-7", 1)
+    ]
+    assert "case 17" in world("purge", "--log").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--older-than", "-1"),
+        ("--older-than", "nan"),
+        ("--hold", "x"),
+        ("--hold", "x", "--reason", "a\nb"),
+        ("--hold", "x", "--reason", "y", "--older-than", "1"),
+    ],
+)
+def test_usage(world, work, words) -> None:
+    with pytest.raises(UsageError):
+        world("purge", *words)
