@@ -147,6 +147,11 @@ def noisy_probes(vectors: Vectors, count: int) -> Vectors:
 
     The same vectors give the same probes.
     """
+    return noisy(vectors, count)[1]
+
+
+def noisy(vectors: Vectors, count: int) -> tuple[Rows, Vectors]:
+    """The same, at most one for each template, after the rows of their own templates."""
     rng = np.random.default_rng(_SEED)
     rows = rng.choice(len(vectors), min(count, len(vectors)), replace=False)
     known = vectors[rows]
@@ -155,7 +160,8 @@ def noisy_probes(vectors: Vectors, count: int) -> Vectors:
     noise -= np.einsum("ij,ij->i", noise, known)[:, None] * known
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
     made = alike * known + np.sqrt(1 - alike**2) * noise
-    return np.ascontiguousarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return rows, np.ascontiguousarray(made, np.float32)
 
 
 def best_rows(vectors: Vectors, asked: Vectors, go_on: GoOn = lambda: True) -> Rows | None:

@@ -1,72 +1,58 @@
-"""A long list as sign bits: which few rows may be the ones most alike, in a millisecond.
+"""A long list as sign bits: which few rows may be the ones most alike, in less than a millisecond.
 
-The list is turned to its principal axes and only the side of the mean is kept of each coordinate:
-one bit, 64 rows to a word, a plane for each axis. A probe weights the axes by how far it lies
-along them times how much the list varies there: the nearer half counts nothing, most of the rest
-once, the farthest twice. The weighted votes of all rows are summed bit-sliced (`bit_planes`); rows
-with enough votes are looked at again with eight bits of the first axes, and what remains is for
-the caller to compare exactly.
+The list is whitened along its principal axes and turned four ways; only the side of the mean is
+kept of each coordinate: one bit, 64 rows to a word, a plane for each of four times as many
+directions as there are dimensions. A probe takes those few of them that it lies along most closely
+and gives each one vote. The votes for all rows are counted bit-sliced (`bit_planes`); rows with
+enough of them are looked at again with eight bits of the first axes, and what remains is for the
+caller to compare exactly.
 
 Sign bits of a turned Gaussian keep 2/pi of what an axis tells (Charikar 2002; Gong, Lazebnik et al.
-2013, ITQ); choosing the axes for each probe makes half of them enough.
+2013, ITQ). A probe lies 2 standard deviations along the best 63 of 512 directions, 1.3 along the
+better half of 128: that makes up for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from agent.adapters.bit_planes import Plane, Sum, packed, rows_of, words
-from agent.adapters.search_trial import Exam, GoOn, Rows, Trial
+from agent.adapters.bit_planes import Bits, Plane, at_least, packed, rows_of, words
+from agent.adapters.search_trial import Exam, GoOn, Rows, Trial, noisy
 from agent.stages.wiping import wipe
 from agent.values import F32, Vectors
 
-COUNTS_ONCE, COUNTS_TWICE = 0.7, 1.6
-"""How far an axis tells apart, against the root mean square of all: from there it has one vote,
-from there two. Fewer votes leave more rows to look at again: measured best for 300,000."""
+TURNS = 4
+"""Orthonormal bases whose directions may be chosen from."""
+VOTES = 63
+"""Directions that a probe chooses. Fewer leave more rows to look at again."""
 LOOKED_AT_AXES = 96
 """Kept with eight bits too."""
 KEPT = 96
-"""Rows left for the caller to compare exactly."""
-LIFT = 2.3
-"""Standard deviations over the mean vote that a row must have, until `Sketch.lift` is set."""
-MISSED = 0.0005
-"""Share of noisy probes whose best row may fail to be looked at; `AGREEMENT` allows twice that."""
-DEEPER = 0.25
-"""Standard deviations by which it looks deeper when that was not deep enough."""
+"""Rows left for the caller to compare exactly. Of 2,000 best ones the last was the twelfth of them;
+the others are for people with many pictures."""
+ASKED = 20_000
+"""Noisy probes that say how many votes are enough. More than are in the exam, as those that matter
+are few of them."""
+MISSED = 0.0004
+"""Share of these whose own row may fail to be looked at; `AGREEMENT` allows over twice that."""
 BLOCK = 1 << 14
+_AT_ONCE = 1000
 _REACH = 4.5
 """Coordinates beyond so many standard deviations are cut off in eight bits."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Votes:
-    """What a probe says of the axes; wiped after use."""
-
-    turned: F32
-    weights: npt.NDArray[np.intp]
-
-    @property
-    def mean(self) -> float:
-        return float(self.weights.sum()) / 2
-
-    @property
-    def spread(self) -> float:
-        return float(np.sqrt(np.square(self.weights).sum())) / 2
-
-    def wipe(self) -> None:
-        wipe(self.turned, self.weights)
+_FLAT = 0.02
+"""Axes along which the list varies less than this, against the most, are not stretched further."""
+_SEED = 128
 
 
 class Sketch:
     """Of (n, dim) vectors; safe to search from several threads.
 
     Attributes:
-        lift: how many standard deviations over the mean vote a row must have to be looked at;
-            the lower, the more are found and the longer it takes. Set before it is shared.
+        least: votes that a row must have to be looked at; the fewer, the more are found and the
+            longer it takes. Set before it is shared.
         count: rows.
     """
 
@@ -77,19 +63,22 @@ class Sketch:
             vectors: n at least 1, left as they are.
             go_on: asked now and then; False leaves it unfinished.
         """
-        self.lift = LIFT
         self.count, dim = vectors.shape
-        self._mean, self._basis, self._spread = _axes(vectors)
-        self._step = float(_REACH * self._spread.max() / 127)
+        self._mean, basis, spread = _axes(vectors)
+        turns = _turns(dim)
+        self._probed = np.asarray((basis * spread) @ turns, np.float32)
+        self._listed = np.asarray((basis / spread) @ turns, np.float32)
+        self._votes = min(VOTES, TURNS * dim)
+        self.least = self._votes
         self._near: npt.NDArray[np.int8] = np.empty((self.count, min(dim, LOOKED_AT_AXES)), np.int8)
-        planes = np.empty((dim, words(self.count)), np.uint64)
+        planes = np.empty((TURNS * dim, words(self.count)), np.uint64)
         self.complete = False
         for start, block in _blocks(vectors):
             if not go_on():
                 return
-            turned = (block - self._mean) @ self._basis
+            turned = (block - self._mean) @ self._listed
             planes[:, start // 64 : start // 64 + words(len(block))] = packed(turned > 0)
-            coarse = np.rint(turned[:, : self._near.shape[1]] / self._step)
+            coarse = np.rint(turned[:, : self._near.shape[1]] * (127 / _REACH))
             self._near[start : start + len(block)] = np.clip(coarse, -127, 127)
         self._planes: list[Plane] = list(planes)
         self._buffers: list[list[Plane]] = []
@@ -102,24 +91,41 @@ class Sketch:
             probe: (dim,) unit length.
             alive: rows that may be found; None: all.
         """
-        votes = self._votes(probe)
+        turned: F32 = probe @ self._probed
         try:
-            spare = self._lent()
-            least = max(0, int(np.ceil(votes.mean + self.lift * votes.spread)))
-            plane = Sum(self._planes, votes.weights, votes.turned > 0, spare).at_least(least)
-            self._buffers.append(spare)
+            plane = self._likely(turned)
             if alive is not None:
                 plane &= alive
             rows = rows_of(plane)
-            rows = rows[: np.searchsorted(rows, self.count)]
+            if len(rows) and rows[-1] >= self.count:
+                rows = rows[: np.searchsorted(rows, self.count)]
             if len(rows) <= KEPT:
                 return rows
-            axes = votes.turned[: self._near.shape[1]]
+            axes = turned[: self._near.shape[1]]
             scores = self._near.take(rows, axis=0).astype(np.float32) @ axes
             kept: Rows = rows[np.argpartition(scores, -KEPT)[-KEPT:]]
             return kept
         finally:
-            votes.wipe()
+            wipe(turned)
+
+    def _likely(self, turned: F32) -> Plane:
+        """Rows with enough votes."""
+        chosen = self._chosen(turned)
+        ahead: Bits = turned.take(chosen) > 0
+        yes = [self._planes[direction] for direction in chosen[ahead].tolist()]
+        no = [self._planes[direction] for direction in chosen[~ahead].tolist()]
+        spare = self._lent()
+        plane = at_least(self.least, yes, no, spare)
+        self._buffers.append(spare)
+        wipe(chosen, ahead)
+        return plane
+
+    def _chosen(self, turned: F32) -> Rows:
+        """(..., votes) the directions that a probe lies along most closely."""
+        apart = np.abs(turned)
+        chosen: Rows = np.argpartition(apart, -self._votes)[..., -self._votes :]
+        wipe(apart)
+        return chosen
 
     def _lent(self) -> list[Plane]:
         """Buffers that no other thread uses now."""
@@ -128,24 +134,16 @@ class Sketch:
         except IndexError:
             return []
 
-    def lifts(self, probes: Vectors, rows: Vectors) -> F32:
-        """(n,) standard deviations that each (n, dim) row's vote for its probe is over the mean."""
-        lifts = np.empty(len(probes), np.float32)
-        signs = (rows - self._mean) @ self._basis > 0
-        for at, probe in enumerate(probes):
-            votes = self._votes(probe)
-            vote = float(votes.weights[signs[at] == (votes.turned > 0)].sum())
-            lifts[at] = (vote - votes.mean) / votes.spread
-            votes.wipe()
-        return lifts
-
-    def _votes(self, probe: F32) -> _Votes:
-        turned = probe @ self._basis
-        tells = np.abs(turned * self._spread)
-        tells /= np.sqrt(np.square(tells).mean())
-        weights = (tells >= COUNTS_ONCE).astype(np.intp) + (tells >= COUNTS_TWICE)
-        wipe(tells)
-        return _Votes(turned, weights)
+    def votes(self, probes: Vectors, rows: Vectors) -> npt.NDArray[np.intp]:
+        """(n,) the votes that each of the (n, dim) rows has from its probe."""
+        votes = np.empty(len(probes), np.intp)
+        for start in range(0, len(probes), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            turned: F32 = probes[part] @ self._probed
+            agree = ((rows[part] - self._mean) @ self._listed > 0) == (turned > 0)
+            given = np.take_along_axis(agree, self._chosen(turned), axis=1)
+            votes[part] = np.count_nonzero(given, axis=1)
+        return votes
 
 
 def _blocks(vectors: Vectors) -> Iterator[tuple[int, Vectors]]:
@@ -166,8 +164,15 @@ def _axes(vectors: Vectors) -> tuple[F32, F32, F32]:
     return (
         mean.astype(np.float32),
         np.ascontiguousarray(axes[:, ::-1], np.float32),
-        spread.astype(np.float32),
+        np.maximum(spread, _FLAT * spread[0]).astype(np.float32),
     )
+
+
+def _turns(dim: int) -> F32:
+    """(dim, TURNS * dim) the axes themselves, then as many at random each turn, always the same."""
+    rng = np.random.default_rng(_SEED)
+    others = [np.linalg.qr(rng.standard_normal((dim, dim)))[0] for _ in range(TURNS - 1)]
+    return np.concatenate([np.eye(dim), *others], axis=1).astype(np.float32)
 
 
 def sketch_for(exam: Exam) -> tuple[Sketch, Trial] | None:
@@ -175,13 +180,13 @@ def sketch_for(exam: Exam) -> tuple[Sketch, Trial] | None:
     sketch = Sketch(exam.vectors, exam.go_on)
     if not sketch.complete:
         return None
-    lifts = np.sort(sketch.lifts(exam.probes, exam.vectors[exam.rows]))
-    if len(lifts):
-        sketch.lift = float(lifts[int(MISSED * len(lifts))])
+    rows, probes = noisy(exam.vectors, ASKED)
+    votes = np.sort(sketch.votes(probes, exam.vectors[rows]))
+    sketch.least = int(votes[int(MISSED * len(votes))])
     while True:
         trial = exam.take(sketch, "sketch")
         if trial is None:
             return None
-        if trial.agrees or trial.ms >= trial.exact_ms or sketch.lift < 0:
+        if trial.agrees or trial.ms >= trial.exact_ms or not sketch.least:
             return sketch, trial
-        sketch.lift -= DEEPER
+        sketch.least -= 1

@@ -50,10 +50,10 @@ def by_finder(stored, finder, *, config=CONFIG):
     return ListGallery(version, (segment,), now=NOW, trial=TRIAL)
 
 
-def by_sketch(stored, *, lift=-9.0, config=CONFIG):
+def by_sketch(stored, *, least=0, config=CONFIG):
     """Looks at every row, unless told otherwise."""
     sketch = Sketch(stored.columns.vectors)
-    sketch.lift = lift
+    sketch.least = least
     return by_finder(stored, sketch, config=config)
 
 

@@ -22,7 +22,9 @@ def vectors() -> Vectors:
 
 @pytest.fixture(scope="module")
 def sketch(vectors: Vectors) -> Sketch:
-    return Sketch(vectors)
+    sketch = Sketch(vectors)
+    sketch.least = 42
+    return sketch
 
 
 def best(vectors: Vectors, probes: Vectors) -> list[int]:
@@ -51,8 +53,8 @@ def test_who_is_not_alive_is_never_found(vectors: Vectors, sketch: Sketch) -> No
 def test_the_deeper_it_looks_the_more_it_finds(vectors: Vectors) -> None:
     sketch, probes = Sketch(vectors), noisy_probes(vectors, 60)
     shares = []
-    for lift in (4.0, 3.0, 1.0):
-        sketch.lift = lift
+    for least in (56, 50, 36):
+        sketch.least = least
         rows = [sketch.near(probe) for probe in probes]
         pairs = zip(rows, best(vectors, probes), strict=True)
         shares.append(np.mean([right in found for found, right in pairs]))
@@ -68,18 +70,18 @@ def test_the_probe_is_left_and_what_was_made_of_it_is_gone(
     sketch, probe = Sketch(vectors), vectors[7].copy()
     sketch.near(probe)
     np.testing.assert_array_equal(probe, vectors[7])
-    assert len(seen) == 3
+    assert len(seen) == 4
     assert not any(array.any() for array in seen)
 
 
-def test_lifts_are_what_the_search_goes_by(vectors: Vectors) -> None:
+def test_votes_are_what_the_search_goes_by(vectors: Vectors) -> None:
     sketch, probes = Sketch(vectors), noisy_probes(vectors, 40)
     rows = best(vectors, probes)
-    for probe, row, lift in zip(probes, rows, sketch.lifts(probes, vectors[rows]), strict=True):
+    for probe, row, votes in zip(probes, rows, sketch.votes(probes, vectors[rows]), strict=True):
         (only,) = packed((np.arange(3000) == row)[:, None])
-        sketch.lift = float(lift) - 0.01
+        sketch.least = int(votes)
         assert sketch.near(probe, only).tolist() == [row]
-        sketch.lift = float(lift) + 0.3
+        sketch.least = int(votes) + 1
         assert sketch.near(probe, only).tolist() == []
 
 
@@ -92,15 +94,15 @@ def test_the_exam_says_how_deep_to_look(vectors: Vectors) -> None:
     assert trial.way == "sketch"
     assert trial.probes == len(exam.probes) > 900
     assert trial.agreement >= 0.999
-    lifts = sketch.lifts(exam.probes[:300], vectors[exam.rows[:300]])
-    assert np.mean(lifts < sketch.lift) <= 1 / 300
+    votes = sketch.votes(exam.probes[:300], vectors[exam.rows[:300]])
+    assert np.mean(votes < sketch.least) <= 1 / 300
 
 
 @pytest.mark.parametrize("shape", [(1, 16), (63, 8), (65, 130)])
 def test_any_shape_will_do(shape: tuple[int, int]) -> None:
     rows = units(*shape)
     sketch = Sketch(rows)
-    sketch.lift = -99.0
+    sketch.least = 0
     assert set(sketch.near(rows[0]).tolist()) <= set(range(len(rows)))
     assert len(sketch.near(rows[0])) == min(len(rows), module.KEPT)
 
