@@ -144,12 +144,10 @@ class Connection:
             self._outgoing.add(message)
 
     def say(self, message: Message) -> None:
-        """Publish what nobody awaits; left out where the broker would not take or not keep it. The
-        state goes out all the same.
+        """Publish what nobody awaits; what would have to be kept, not with a broker that keeps
+        nothing. The state goes out all the same.
         """
-        limits = self._outgoing.limits
-        kept = limits.retain or message.first or not message.retain
-        if kept and message.size <= limits.packet:
+        if self._outgoing.limits.retain or message.first or not message.retain:
             self._outgoing.add(message)
 
     def leave(self, final_state: bytes | None, timeout_s: float) -> None:

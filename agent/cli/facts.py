@@ -6,6 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 _UNITS: Final = {"_days": "days", "_mb": "MB", "_s": "s", "_ms": "ms", "_c": "°C"}
+_NAMES: Final = {
+    "broker certificate": "own certificate",
+    "broker broker certificate": "broker's certificate",
+    "delivery": "delivery trouble",
+}
 _WIDTH: Final = 28
 
 
@@ -25,9 +30,8 @@ def _facts(answer: Mapping[str, Any], within: str) -> Iterator[tuple[str, str]]:
 
 
 def _name(key: str) -> str:
-    """In words; one that would stand there twice in a row, once."""
-    words = key.replace("_", " ").replace("-", " ").split()
-    return " ".join(word for at, word in enumerate(words) if at == 0 or word != words[at - 1])
+    words = key.replace("_", " ").replace("-", " ")
+    return _NAMES.get(words, words)
 
 
 def _value(value: Any, unit: str) -> str:
