@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.adapters.sealed_events import OpenEvent
 from agent.hub.event_store import StoredEvent
-from agent.messages import UPDATE_TYPE, GapEvent
+from agent.messages import TEST_TYPE, UPDATE_TYPE, GapEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Shown:
 def kind_of(event: OpenEvent) -> str:
     if isinstance(event, GapEvent):
         return "gap"
+    if event.type == TEST_TYPE:
+        return "test alert"
     return "update" if event.type == UPDATE_TYPE else "match"
 
 
@@ -36,11 +38,13 @@ def what_of(event: OpenEvent) -> str:
     if isinstance(event, GapEvent):
         least = "" if event.data.exact else "at least "
         return f"{least}{event.data.events} events lost, {event.data.first} to {event.data.last}"
+    if event.type == TEST_TYPE:
+        return "nobody: a test of the way"
     return f"{event.subject} ({event.data.entry})"
 
 
 def score_of(event: OpenEvent) -> str:
-    if isinstance(event, GapEvent):
+    if isinstance(event, GapEvent) or event.type == TEST_TYPE:
         return ""
     return f"{event.data.similarity:.3f} of {event.data.threshold:.3f}"
 
@@ -63,7 +67,7 @@ def marks_of(event: OpenEvent) -> str:
 
 def beside_of(shown: Shown) -> str:
     """The same subject elsewhere."""
-    if not shown.beside:
+    if not shown.beside or shown.event.type == TEST_TYPE:
         return ""
     return "also at " + ", ".join(sorted({one.device for one in shown.beside}))
 

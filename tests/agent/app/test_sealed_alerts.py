@@ -28,6 +28,7 @@ from agent.app.build import RunOptions, build_agent
 from agent.app.context import Models
 from agent.app.vault import rules_of
 from agent.audit.chain import read_record
+from agent.cli.ctl_test_alert import follow
 from agent.errors import UnavailableError
 from agent.messages import MatchEvent
 from agent.messages.control import ControlRequest
@@ -317,3 +318,35 @@ def test_the_cooldown_outlives_a_restart_though_its_mark_says_nothing(tmp_path, 
     assert len(events.mark(activation, "S")) == len(events.mark(activation, "S" * 64))
     agent._parts.release()
     assert Wall(marks[mark][1]) > device.context.clock.wall()
+
+
+def test_a_test_alert_comes_back_from_the_agency_and_speaks_of_nobody(tmp_path, broker) -> None:
+    device = Device(tmp_path, broker, "camera.pace=live", "camera.fps=0.5")
+    replies: list[Any] = []
+
+    def script() -> None:
+        until(device, lambda status: status["armed"] and status["connected"])
+        path = device.context.control_path
+        ask(path, ControlRequest(command="disarm", reason="before the shift"))
+
+        def try_it(timeout_s: float) -> None:
+            answer = follow(lambda asked: ask(path, asked), timeout_s, time.monotonic, time.sleep)
+            replies.append(answer.data)
+
+        try_it(1.5)
+        agency.kind.set()
+        try_it(15.0)
+
+    with device.agency.on(*broker) as agency:
+        operated(device, script)
+    silent, confirmed = replies
+    assert (silent["confirmed"], silent["by"]) == (False, "hub"), "the broker's word is not enough"
+    assert (confirmed["confirmed"], confirmed["by"]) == (True, "hub")
+    opened = {event.id: event for event in agency.opened}
+    assert {silent["event"], confirmed["event"]} == opened.keys()
+    for event in opened.values():
+        assert (event.type, event.subject, event.data.entry) == ("bodycam.test.v1", "TEST", "TEST")
+        assert event.data.test
+    assert device.pending() == []
+    told = [one["event"] for one in device.audited("test-alert")]
+    assert told == [silent["event"], confirmed["event"]]

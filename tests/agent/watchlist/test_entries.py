@@ -35,6 +35,8 @@ def test_no_entry_without_its_grounds(field, gone):
         ({"not_after": "9999-12-31"}, "'9999-12-31' is not a time"),
         ({"not_before": "0001-01-01T00:00:00+14:00"}, "not_before: "),
         ({"priority": -1}, "priority: "),
+        ({"subject": "TEST"}, "subject: TEST is kept for test alerts"),
+        ({"entry": "TEST"}, "entry: TEST is kept for test alerts"),
         ({"name": "Erika"}, "name: no such field"),
     ],
 )
