@@ -19,6 +19,7 @@ from agent.adapters.outbox_rescue import Rescue, Salvage
 from agent.adapters.outbox_schema import checksum
 from agent.adapters.reserve import Reserve
 from agent.errors import DiskError
+from agent.messages import new_ulid
 from agent.ports import Clock
 from agent.values import Gap, Loss, Monotonic, OutboxCounts, OutboxEntry, Wall
 
@@ -95,14 +96,14 @@ class SqliteOutbox:
     def close(self) -> None:
         self._file.close()
 
-    def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Wall] | None = None) -> bool:
+    def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Monotonic] | None = None) -> bool:
         """As the port; a full disk raises only when there is no reserve."""
 
         def work(db: sqlite3.Connection) -> bool:
             self._note_unwritten(db)
             if self._insert(db, entry):
                 if cooldown is not None:
-                    _mark(db, entry.id, *cooldown)
+                    _mark(db, entry, *cooldown)
                 if self._file.scarce:
                     give_way(db, Loss.DISK_FULL, size=len(entry.payload))
             keep_within(db, max_events=self._max_events, max_bytes=self._max_bytes)
@@ -121,17 +122,17 @@ class SqliteOutbox:
             self._unwritten.clear()
         return kept
 
-    def cooldown(self, key: str) -> tuple[str, Wall] | None:
+    def cooldown(self, key: str) -> tuple[str, Monotonic] | None:
         rows = self._file.read("SELECT id, until FROM cooldown WHERE key = ?", (key,))
-        return (rows[0][0], Wall(rows[0][1])) if rows else None
+        return (rows[0][0], Monotonic(rows[0][1])) if rows else None
 
-    def cooldowns(self, prefix: str) -> dict[str, tuple[str, Wall]]:
+    def cooldowns(self, prefix: str) -> dict[str, tuple[str, Monotonic]]:
         """Every mark whose key begins with `prefix`, by the rest of the key."""
         rows = self._file.read(
             "SELECT substr(key, ?), id, until FROM cooldown WHERE substr(key, 1, ?) = ?",
             (len(prefix) + 1, len(prefix), prefix),
         )
-        return {key: (event, Wall(until)) for key, event, until in rows}
+        return {key: (event, Monotonic(until)) for key, event, until in rows}
 
     def pending(self, limit: int, *, live_since: Monotonic | None = None) -> list[OutboxEntry]:
         """As the port. A row that is not what was put is damage, and is never handed out."""
@@ -242,9 +243,20 @@ class SqliteOutbox:
         """
         rows = self._file.read("SELECT value FROM meta WHERE key = ?", (key,))
         value = 1 + max(read_counter(self._counters, key), rows[0][0] if rows else 0)
-        write_counter(self._counters, key, value)
+        self._write_beside(key, value)
         self._file.write(lambda db: db.execute("REPLACE INTO meta VALUES (?, ?)", (key, value)))
         return value
+
+    def _write_beside(self, key: str, value: int) -> None:
+        """On a full disk in the reserve; without any room the database alone counts."""
+        if self._reserve is None:
+            write_counter(self._counters, key, value)
+            return
+        try:
+            self._reserve.keep_going(lambda: write_counter(self._counters, key, value))
+        except DiskError as error:
+            if not self._reserve.is_full(error):
+                raise
 
     def _salvaged(self, salvage: Salvage) -> None:
         self.salvages.append(salvage)
@@ -284,9 +296,12 @@ class SqliteOutbox:
         return self._file.write(work) if ids else set()
 
 
-def _mark(db: sqlite3.Connection, event: str, key: str, until: Wall) -> None:
-    db.execute("INSERT OR REPLACE INTO cooldown VALUES (?, ?, ?)", (key, event, until))
-    db.execute("DELETE FROM cooldown WHERE until < ?", (until - _KEEP_COOLDOWNS_S,))
+def _mark(db: sqlite3.Connection, entry: OutboxEntry, key: str, until: Monotonic) -> None:
+    """Old marks go by the time in the id of their alert: another boot counts from 0 again."""
+    db.execute("INSERT OR REPLACE INTO cooldown VALUES (?, ?, ?)", (key, entry.id, until))
+    long_ago = max(0.0, entry.created_at - _KEEP_COOLDOWNS_S)
+    oldest = new_ulid(wall_s=long_ago, randomness=bytes(10))
+    db.execute("DELETE FROM cooldown WHERE id < ?", (oldest,))
 
 
 def _is_there(db: sqlite3.Connection, event: str) -> bool:

@@ -10,10 +10,10 @@ from agent.delivery.events import EventContext, open_payload, outbox_entry
 from agent.delivery.gaps import gap_entry
 from agent.delivery.sealing import is_sealed
 from agent.errors import RefusedError
-from agent.values import Alert, Gap, OutboxEntry, Wall
+from agent.values import Alert, Gap, Monotonic, OutboxEntry, Wall
 
-Marks = Mapping[str, tuple[str, Wall]]
-"""By whom: the id of the first alert, and when its cool-down ends."""
+Marks = Mapping[str, tuple[str, Monotonic]]
+"""By whom: the id of the first alert, and when its cool-down ends, monotonic seconds."""
 
 
 class EventWriter(Protocol):
@@ -116,7 +116,7 @@ def remembered(writer: EventWriter, cooldowns: Callable[[str], Marks], activatio
         cooldowns: every mark whose key begins so, by the rest of the key.
         activation: id.
     """
-    found: dict[str, tuple[str, Wall]] = {}
+    found: dict[str, tuple[str, Monotonic]] = {}
     for rest, mark in cooldowns(f"{activation}/").items():
         subject = writer.subject(activation, rest)
         if subject is not None and (subject not in found or found[subject][1] < mark[1]):

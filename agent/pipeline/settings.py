@@ -12,7 +12,7 @@ from agent.stages.decide import DecisionRule
 from agent.stages.shots import ShotSettings
 from agent.stages.threshold import Curve, threshold_for
 from agent.stages.tracking import TrackerSettings
-from agent.values import Wall
+from agent.values import Monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Activation:
         cooldown_s: seconds between two alerts for one subject.
         test: events are marked as tests.
         remembered: cool-down marks of this activation from before a restart: subject to (id of
-            the first alert, wall-clock end of its cool-down).
+            the first alert, monotonic end of its cool-down).
         evidence: alerts carry a picture of the matched face.
     """
 
@@ -60,7 +60,7 @@ class Activation:
     rule_for: Callable[[int], DecisionRule]
     cooldown_s: float
     test: bool
-    remembered: Mapping[str, tuple[str, Wall]] = field(default_factory=dict)
+    remembered: Mapping[str, tuple[str, Monotonic]] = field(default_factory=dict)
     evidence: bool = False
 
 

@@ -18,18 +18,18 @@ class Outbox(Protocol):
         DiskError: storage failed.
     """
 
-    def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Wall] | None = None) -> bool:
+    def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Monotonic] | None = None) -> bool:
         """Commit an entry, and in the same transaction its cool-down mark.
 
         Args:
             entry: the event. An id that is already there is left as it is.
-            cooldown: (key, wall-clock seconds until which the key is cooling down).
+            cooldown: (key, monotonic seconds until which the key is cooling down).
 
         Returns:
             whether it is on disk; False when it was given up for want of room, and counted.
         """
 
-    def cooldown(self, key: str) -> tuple[str, Wall] | None:
+    def cooldown(self, key: str) -> tuple[str, Monotonic] | None:
         """The id of the event that set the mark for `key`, and until when; None without one."""
 
     def pending(self, limit: int, *, live_since: Monotonic | None = None) -> list[OutboxEntry]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
+from agent.errors import DiskError
 from agent.pipeline import Activation
 from agent.policy import Limits
 from agent.ports import Clock
 from agent.ports.activations import Activations
 from agent.runtime.orders import Arm
 from agent.stages.decide import DecisionRule
-from agent.values import Wall
+from agent.values import Monotonic, Wall
 from agent.values.activation import KeptActivation
 
 RESUME_S = 60.0
@@ -36,7 +38,7 @@ class Arming:
         limits: Limits,
         *,
         rule_for: Callable[[int], DecisionRule],
-        marks: Callable[[str], Mapping[str, tuple[str, Wall]]],
+        marks: Callable[[str], Mapping[str, tuple[str, Monotonic]]],
         kept: Activations,
         clock: Clock,
         new_id: Callable[[Wall], str],
@@ -84,14 +86,19 @@ class Arming:
     def armed(self) -> None:
         """The pipeline took the activation: remember it."""
         if self._now is not None:
-            self._kept.save(self._now)
+            self._remember(self._now)
 
     def alive(self) -> None:
         """A sign of life, written down every `ALIVE_EVERY_S`."""
         now = self._clock.monotonic()
         if self._now is not None and now - self._now.alive_at >= ALIVE_EVERY_S:
             self._now = replace(self._now, alive_at=now)
-            self._kept.save(self._now)
+            self._remember(self._now)
+
+    def _remember(self, now: KeptActivation) -> None:
+        """On a full disk this arming does not outlive a crash, and goes on until there is one."""
+        with suppress(DiskError):
+            self._kept.save(now)
 
     def end(self) -> KeptActivation | None:
         """The device is disarmed in good order: nothing is left to resume."""

@@ -28,7 +28,7 @@ from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, NewGallery, Order, Withdraw
 from agent.runtime.tally import Tally
 from agent.stages.wiping import wipe
-from agent.values import Alert, Frame, Monotonic, Wall
+from agent.values import Alert, Frame, Monotonic
 
 STAGE = "pipeline"
 TURN_S = 0.25
@@ -261,7 +261,7 @@ class PipelineLoop:
         began = self._around.clock.monotonic()
         result = self._pipeline.step(frame)
         for alert in result.alerts:
-            self._commit(alert)
+            self._commit(alert, frame.at)
         ended = self._around.clock.monotonic()
         self._last = (frame.at, ended)
         self.tally.step(result, began=began, ended=ended)
@@ -273,10 +273,10 @@ class PipelineLoop:
             passed = self._around.clock.monotonic() - seen
             self._pipeline.expire(Monotonic(at + passed))
 
-    def _commit(self, alert: Alert) -> None:
+    def _commit(self, alert: Alert, at: Monotonic) -> None:
         around, mark = self._around, None
         if alert.match is None:
-            until = Wall(alert.raised_at + self._arming.cooldown_s)
+            until = Monotonic(at + self._arming.cooldown_s)
             mark = (around.events.mark(alert.activation, alert.ref.subject), until)
         kept = around.outbox.put(around.events.match(alert), cooldown=mark)
         if alert.evidence is not None:

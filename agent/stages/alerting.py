@@ -4,8 +4,9 @@ What follows within the cool-down is an update that names the first. Updates are
 as the similarity has risen by `RISE` over the highest reported (the reviewer gets a better reason
 to look), else one for each third of the cool-down (he learns that the person is still there).
 
-Cool-downs are in wall time, because they outlive the process: the caller reads the marks of the
-present activation from the outbox at arming and passes them in.
+Cool-downs are in monotonic time: a wall clock that is set would raise a second id, or silence a
+subject for a day. An activation goes on within one boot only, so the marks of the present one mean
+the same after a restart: the caller reads them from the outbox at arming and passes them in.
 """
 
 from __future__ import annotations
@@ -46,14 +47,14 @@ class Raised:
 
     Attributes:
         id: of the first alert of this cool-down.
-        until: wall-clock seconds at which the cool-down ends.
-        told_at: wall-clock seconds of the latest alert or update; None when not known.
+        until: monotonic seconds at which the cool-down ends.
+        told_at: monotonic seconds of the latest alert or update; None when not known.
         similarity: the highest reported; None when not known.
     """
 
     id: str
-    until: Wall
-    told_at: Wall | None = None
+    until: Monotonic
+    told_at: Monotonic | None = None
     similarity: float | None = None
 
 
@@ -64,7 +65,7 @@ class AlertBook:
     raised: Mapping[str, Raised] = field(default_factory=lambda: MappingProxyType({}))
 
     @staticmethod
-    def remembering(marks: Mapping[str, tuple[str, Wall]]) -> AlertBook:
+    def remembering(marks: Mapping[str, tuple[str, Monotonic]]) -> AlertBook:
         """The book after a restart: subject to (id of the first alert, end of its cool-down)."""
         raised = {subject: Raised(*mark) for subject, mark in marks.items()}
         return AlertBook(MappingProxyType(raised))
@@ -92,16 +93,16 @@ def raise_alert(
     if decision.verdict is not Verdict.MATCH or ref is None:
         return book, None
     earlier = book.raised.get(ref.subject)
-    if earlier is None or now.wall >= earlier.until:
+    if earlier is None or now.at >= earlier.until:
         alert = _alert(decision, ref, context, now, match=None)
-        until = Wall(now.wall + context.cooldown_s)
-        entry = Raised(alert.id, until, now.wall, decision.similarity)
+        until = Monotonic(now.at + context.cooldown_s)
+        entry = Raised(alert.id, until, now.at, decision.similarity)
         return book.having(ref.subject, entry), alert
     if not _worth_telling(earlier, decision, context, now):
         return book, None
     alert = _alert(decision, ref, context, now, match=earlier.id)
     highest = max(decision.similarity, earlier.similarity or -1.0)
-    entry = Raised(earlier.id, earlier.until, now.wall, highest)
+    entry = Raised(earlier.id, earlier.until, now.at, highest)
     return book.having(ref.subject, entry), alert
 
 
@@ -109,7 +110,7 @@ def _worth_telling(earlier: Raised, decision: Decision, context: AlertContext, n
     if earlier.told_at is None or earlier.similarity is None:
         return True
     risen = decision.similarity >= earlier.similarity + RISE
-    return risen or now.wall - earlier.told_at >= context.cooldown_s / UPDATES
+    return risen or now.at - earlier.told_at >= context.cooldown_s / UPDATES
 
 
 def _alert(

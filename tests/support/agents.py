@@ -132,7 +132,7 @@ class Rig:
             new_id=self.new_id,
         )
 
-    def _marks(self) -> Callable[[str], Mapping[str, tuple[str, Wall]]]:
+    def _marks(self) -> Callable[[str], Mapping[str, tuple[str, Monotonic]]]:
         return partial(remembered, self.events, self.outbox.cooldowns)
 
     def _around(self) -> Surroundings:

@@ -73,7 +73,7 @@ def test_the_new_one_gives_way_itself_when_all_others_matter_more(make):
     for number in (1, 2):
         outbox.put(an_entry(number, priority=5))
 
-    assert outbox.put(an_entry(3, priority=0), cooldown=("s", Wall(1.0))) is False
+    assert outbox.put(an_entry(3, priority=0), cooldown=("s", Monotonic(1.0))) is False
     assert ids(outbox) == [1, 2]
     assert outbox.cooldown("s") == (ulid(3), 1.0)  # it was raised: no second id for the same
     assert outbox.counts().given_up == 1

@@ -13,7 +13,7 @@ import pytest
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.delivery import gap_entry
 from agent.errors import DiskError
-from agent.values import OutboxEntry, Wall
+from agent.values import Monotonic, OutboxEntry
 from tests.support.alerts import CONTEXT, an_entry, ulid
 from tests.support.clocks import FakeClock
 from tests.support.outboxes import PAGE, leaves, old_outbox, pages, spoil
@@ -46,7 +46,7 @@ def full(reopen: Callable[[], SqliteOutbox]) -> list[OutboxEntry]:
     entries = [an_entry(n, payload=bytes([n]) * 1500, priority=n % 3) for n in range(COUNT)]
     entries[20] = an_entry(20, payload=b"long" * 5000)
     for entry in entries:
-        outbox.put(entry, cooldown=(f"A/s-{entry.id[-2:]}", Wall(1_800_000_500.0)))
+        outbox.put(entry, cooldown=(f"A/s-{entry.id[-2:]}", Monotonic(1_800_000_500.0)))
     outbox.park(ulid(5), "0x99")
     outbox.attempted(ulid(6))
     for number in range(40, 50):

@@ -9,13 +9,15 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.errors import DataError, DiskError
-from agent.values import Wall
+from agent.messages import new_ulid
+from agent.values import Monotonic, OutboxEntry, Wall
 from tests.support.alerts import an_entry, ulid
 
 
@@ -57,8 +59,8 @@ def test_highest_priority_first_then_in_order_of_arrival(open_outbox):
 
 def test_an_id_that_is_there_is_left_as_it_is(open_outbox):
     outbox = open_outbox()
-    outbox.put(an_entry(1, payload=b"first"), cooldown=("s-1", Wall(100.0)))
-    outbox.put(an_entry(1, payload=b"second"), cooldown=("s-1", Wall(999.0)))
+    outbox.put(an_entry(1, payload=b"first"), cooldown=("s-1", Monotonic(100.0)))
+    outbox.put(an_entry(1, payload=b"second"), cooldown=("s-1", Monotonic(999.0)))
 
     assert [entry.payload for entry in outbox.pending(10)] == [b"first"]
     assert outbox.cooldown("s-1") == (ulid(1), 100.0)
@@ -66,7 +68,7 @@ def test_an_id_that_is_there_is_left_as_it_is(open_outbox):
 
 def test_the_cooldown_mark_outlives_its_alert(open_outbox):
     outbox = open_outbox()
-    outbox.put(an_entry(1), cooldown=("s-1", Wall(160.0)))
+    outbox.put(an_entry(1), cooldown=("s-1", Monotonic(160.0)))
     outbox.confirmed(ulid(1))
     outbox.close()
 
@@ -78,24 +80,32 @@ def test_the_cooldown_mark_outlives_its_alert(open_outbox):
 
 def test_a_later_alert_moves_the_mark(open_outbox):
     outbox = open_outbox()
-    outbox.put(an_entry(1), cooldown=("s-1", Wall(160.0)))
-    outbox.put(an_entry(2), cooldown=("s-1", Wall(220.0)))
+    outbox.put(an_entry(1), cooldown=("s-1", Monotonic(160.0)))
+    outbox.put(an_entry(2), cooldown=("s-1", Monotonic(220.0)))
 
     assert outbox.cooldown("s-1") == (ulid(2), 220.0)
 
 
 def test_marks_a_month_old_are_forgotten(open_outbox):
     outbox = open_outbox()
-    outbox.put(an_entry(1), cooldown=("old", Wall(0.0)))
-    outbox.put(an_entry(2), cooldown=("new", Wall(31 * 86_400.0)))
+
+    def raised(day: int) -> OutboxEntry:
+        at = 1_800_000_000.0 + day * 86_400
+        event = new_ulid(wall_s=at, randomness=bytes(10))
+        return replace(an_entry(day), id=event, created_at=Wall(at))
+
+    outbox.put(raised(0), cooldown=("old", Monotonic(9e9)))  # of an earlier boot
+    outbox.put(raised(2), cooldown=("recent", Monotonic(9.0)))
+    outbox.put(raised(31), cooldown=("new", Monotonic(9.0)))
 
     assert outbox.cooldown("old") is None
+    assert outbox.cooldown("recent") is not None
 
 
 def test_the_marks_of_one_activation_are_found_by_prefix(open_outbox):
     outbox = open_outbox()
     for number, key in ((1, "a/s-1"), (2, "a/s_2"), (3, "b/s-1"), (4, "A/s-1")):
-        outbox.put(an_entry(number), cooldown=(key, Wall(100.0 + number)))
+        outbox.put(an_entry(number), cooldown=(key, Monotonic(100.0 + number)))
 
     assert outbox.cooldowns("a/") == {"s-1": (ulid(1), 101.0), "s_2": (ulid(2), 102.0)}
 
@@ -234,7 +244,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_rest_intact(open_outbox, path):
     outbox.put(an_entry(1))
     wal = path.with_name(path.name + "-wal")
     with file_size_limit(wal.stat().st_size), pytest.raises(DiskError) as caught:
-        outbox.put(an_entry(2, payload=b"x" * 50_000), cooldown=("s-1", Wall(160.0)))
+        outbox.put(an_entry(2, payload=b"x" * 50_000), cooldown=("s-1", Monotonic(160.0)))
 
     assert "\n" not in str(caught.value)
     assert "check free space" in str(caught.value)

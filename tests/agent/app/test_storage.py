@@ -75,6 +75,20 @@ def test_full_then_used_up_then_well_again(disk):
     device.undo.close()
 
 
+def test_it_starts_on_a_full_disk(disk):
+    """Otherwise a restart there would stop the alerts that wait from being delivered."""
+    device = Device(disk)
+    assert device.storage.outbox.put(an_entry(1))
+    device.undo.close()
+    fill(disk)
+    again = Device(disk)
+    assert again.storage.outbox.count_up("session") == 1
+    fill(disk)  # now the reserve is used up, too: the database has room in itself
+    assert again.storage.outbox.count_up("session") == 2
+    assert again.storage.outbox.depth() == 1
+    again.undo.close()
+
+
 def test_the_bounds_are_those_of_the_configuration(tmp_path):
     device = Device(tmp_path)
     for number in range(12):

@@ -9,7 +9,7 @@ from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.sealing_writer import SealedEvents
 from agent.delivery import NoEvents, OpenEvents, remembered
 from agent.errors import RefusedError
-from agent.values import Gap, Loss, Wall
+from agent.values import Gap, Loss, Monotonic, Wall
 from tests.support.alerts import CONTEXT, an_alert, ulid
 
 KEYS = DeviceKeys(bytes(32), bytes(range(64)))
@@ -51,25 +51,25 @@ def test_a_device_whose_keys_cannot_be_read_writes_and_sends_nothing():
 @pytest.mark.parametrize("writer", [OPEN, SEALED], ids=["open", "sealed"])
 def test_marks_are_read_by_who_wrote_them(writer):
     marks = {
-        writer.mark("A", "S-1"): ("one", Wall(5.0)),
-        writer.mark("A", "S-2"): ("two", Wall(6.0)),
+        writer.mark("A", "S-1"): ("one", Monotonic(5.0)),
+        writer.mark("A", "S-2"): ("two", Monotonic(6.0)),
     }
     found = remembered(
         writer, lambda begin: {key.removeprefix(begin): mark for key, mark in marks.items()}, "A"
     )
-    assert found == {"S-1": ("one", Wall(5.0)), "S-2": ("two", Wall(6.0))}
+    assert found == {"S-1": ("one", Monotonic(5.0)), "S-2": ("two", Monotonic(6.0))}
 
 
 def test_of_several_marks_the_latest_counts_and_damaged_ones_do_not():
     marks = {
-        SEALED.mark("A", "S-1"): ("old", Wall(5.0)),
-        SEALED.mark("A", "S-1"): ("new", Wall(9.0)),
-        SEALED.mark("B", "S-2"): ("elsewhere", Wall(9.0)),
-        "A/xyz": ("damaged", Wall(9.0)),
-        "A/ü": ("damaged", Wall(9.0)),
+        SEALED.mark("A", "S-1"): ("old", Monotonic(5.0)),
+        SEALED.mark("A", "S-1"): ("new", Monotonic(9.0)),
+        SEALED.mark("B", "S-2"): ("elsewhere", Monotonic(9.0)),
+        "A/xyz": ("damaged", Monotonic(9.0)),
+        "A/ü": ("damaged", Monotonic(9.0)),
     }
     rest = {key.partition("/")[2]: mark for key, mark in marks.items()}
-    assert remembered(SEALED, lambda _: rest, "A") == {"S-1": ("new", Wall(9.0))}
+    assert remembered(SEALED, lambda _: rest, "A") == {"S-1": ("new", Monotonic(9.0))}
 
 
 def test_entries_of_an_authorisation_are_found_by_who_has_the_key_alone():

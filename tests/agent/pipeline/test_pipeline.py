@@ -14,7 +14,7 @@ from agent.config import parse
 from agent.errors import RefusedError
 from agent.pipeline import Activation, Pipeline, PipelineSettings, StepResult
 from agent.stages.decide import DecisionRule
-from agent.values import Alert, Candidates, Monotonic, TrackState, Vectors, Verdict, Wall
+from agent.values import Alert, Candidates, Monotonic, TrackState, Vectors, Verdict
 from tests.support.faces import Face
 from tests.support.street import START, TWIN, ExactGallery, PaintReader, Scene, Street
 
@@ -318,7 +318,7 @@ def test_a_new_list_is_searched_for_who_is_already_there_without_a_new_picture()
 
 
 def test_who_stays_is_told_of_though_no_better_picture_comes() -> None:
-    patrol = Patrol(standing, "recognition.max_shots=3").armed(cooldown_s=6.0)
+    patrol = Patrol(standing, "recognition.max_shots=3").armed(cooldown_s=5.9)
     alerts = patrol.alerts(5.5)
     assert [alert.match for alert in alerts] == [None, "A1", "A1"]
 
@@ -405,7 +405,7 @@ def test_time_that_runs_backwards_is_a_new_stream() -> None:
 
 
 def test_after_a_restart_the_first_alert_is_remembered() -> None:
-    marks = {f"s-{LISTED}": ("BEFORE", Wall(START + 100))}
+    marks = {f"s-{LISTED}": ("BEFORE", Monotonic(100.0))}
     (alert,) = Patrol(walking).armed(remembered=marks).alerts(3)
     assert alert.match == "BEFORE"
 

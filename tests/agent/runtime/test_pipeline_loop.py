@@ -11,7 +11,8 @@ from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.sealing_writer import SealedEvents
 from agent.errors import DiskError, RefusedError
 from agent.runtime.orders import Arm, Disarm, NewGallery
-from agent.values import Alert, OutboxEntry, Wall
+from agent.values import Alert, Monotonic, OutboxEntry
+from agent.values.activation import KeptActivation
 from tests.support.agents import MAN, NOBODY, STRANGER, Rig, gallery_of
 from tests.support.alerts import CONTEXT
 
@@ -172,6 +173,18 @@ def test_signs_of_life_keep_a_long_activation_resumable(rig: Rig) -> None:
     assert rig.arming.interrupted() is not None
 
 
+def test_a_sign_of_life_that_finds_no_room_ends_nothing(rig: Rig) -> None:
+    rig.arm()
+
+    def full(kept: KeptActivation) -> None:
+        raise DiskError("activation.json: no space left on device")
+
+    rig.kept.save = full
+    rig.show(MAN, 5.0)
+    assert rig.loop.armed
+    assert rig.outbox.depth() > 0
+
+
 def test_the_end_disarms_and_forgets(rig: Rig) -> None:
     rig.arm()
     rig.show(MAN, 1.0)
@@ -214,7 +227,7 @@ def test_a_list_that_the_policy_forbids_disarms_and_is_audited(rig: Rig) -> None
 
 def test_an_alert_that_cannot_be_written_ends_the_run_untold(tmp_path: Path) -> None:
     class FullDisk:
-        def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Wall] | None = None) -> None:
+        def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Monotonic] | None = None) -> None:
             raise DiskError("no space left")
 
     rig = Rig(tmp_path)

@@ -28,6 +28,7 @@ class Desk:
     def __init__(self, book: AlertBook | None = None) -> None:
         self.book = book or AlertBook()
         self.made = 0
+        self.clock_is_ahead_s = 0.0
         self.context = AlertContext("act-1", LIST, 60.0, True, self._id)
 
     def _id(self, wall: Wall) -> str:
@@ -35,7 +36,7 @@ class Desk:
         return f"A{self.made}"
 
     def hears(self, decision: Decision, *, at: float) -> Alert | None:
-        now = Moment(Monotonic(at), Wall(START + at))
+        now = Moment(Monotonic(at), Wall(START + at + self.clock_is_ahead_s))
         self.book, alert = raise_alert(self.book, decision, self.context, now=now)
         return alert
 
@@ -126,6 +127,19 @@ def test_a_rise_counts_from_the_highest_told() -> None:
     assert desk.hears(a_match(similarity=0.70), at=23) is None
 
 
+@pytest.mark.parametrize("day_s", [-86_400.0, 86_400.0])
+def test_a_wall_clock_that_is_set_neither_ends_nor_prolongs_the_cool_down(day_s: float) -> None:
+    desk = Desk()
+    desk.hears(a_match(), at=0)
+    desk.clock_is_ahead_s = day_s
+    update = desk.hears(a_match(), at=20)
+    assert update is not None
+    assert update.match == "A1"
+    later = desk.hears(a_match(), at=60)
+    assert later is not None
+    assert later.match is None
+
+
 def test_subjects_do_not_share_a_cool_down() -> None:
     desk = Desk()
     first = desk.hears(a_match("s-1"), at=0)
@@ -136,7 +150,7 @@ def test_subjects_do_not_share_a_cool_down() -> None:
 
 
 def test_after_a_restart_the_remembered_alert_is_the_first() -> None:
-    desk = Desk(AlertBook.remembering({"s-1": ("OLD", Wall(START + 30))}))
+    desk = Desk(AlertBook.remembering({"s-1": ("OLD", Monotonic(30.0))}))
     update = desk.hears(a_match(), at=10)
     assert update is not None
     assert update.match == "OLD"
