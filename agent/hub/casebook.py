@@ -32,7 +32,7 @@ from agent.hub.review_records import (
 )
 from agent.hub.reviewers import Reviewers
 from agent.hub.typed import first_problem
-from agent.messages import GAP_TYPE, MATCH_TYPE
+from agent.messages import GAP_TYPE, MATCH_TYPE, TEST_TYPE
 
 PHOTOGRAPHS: Final = 6
 """Shown beside an alert, at most."""
@@ -147,7 +147,8 @@ class Casebook:
             RefusedError: that key has said the same already.
         """
         if case.stored.type != MATCH_TYPE:
-            kind = "gap" if case.stored.type == GAP_TYPE else f"update of {case.stored.first}"
+            kinds = {GAP_TYPE: "gap", TEST_TYPE: "test"}
+            kind = kinds.get(case.stored.type, f"update of {case.stored.first}")
             raise UsageError(f"{case.stored.id}: is no alert to be reviewed but a {kind}")
         last = {one.signer: one.decision for one in case.reviews}.get(reviewer.key_id)
         if last == decision:

@@ -15,7 +15,7 @@ from agent.errors import DataError, MissingFileError, UsageError
 from agent.hub.event_values import Opened, Refused, Why
 from agent.hub.events_database import EventsDatabase
 from agent.hub.vault import Vault
-from agent.messages import GapEvent
+from agent.messages import TEST_TYPE, GapEvent
 
 _COLUMNS: Final = (
     "number, id, device, device_key, sign_key, type, time, historical, received, payload, opened, "
@@ -85,7 +85,7 @@ class EventStore:
             return Refused(Why.CHANGED, device.name, detail)
         tree = event.model_dump(mode="json")
         data = tree["data"]
-        gap = isinstance(event, GapEvent)
+        nobody = isinstance(event, GapEvent) or event.type == TEST_TYPE
         clear = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
         locked = self.vault.lock(clear, _about(device.key_id, event.id))
         db.execute(
@@ -96,8 +96,8 @@ class EventStore:
                 *(event.id, device.name, device.key_id, device.sign_key, event.type),
                 *(seconds(event.time), bool(data.get("historical")), now),
                 *(opened.digest, opened.payload, locked),
-                None if gap else self.mark("subject", tree["subject"]),
-                None if gap else self.mark("authorisation", data["authorisation"]),
+                None if nobody else self.mark("subject", tree["subject"]),
+                self._authorisation(data),
                 data.get("match"),
             ),
         )
@@ -158,6 +158,10 @@ class EventStore:
         return self.events(
             "WHERE first = ? AND device_key = ? ORDER BY number", stored.id, stored.device_key
         )
+
+    def _authorisation(self, data: dict[str, Any]) -> bytes | None:
+        given = data.get("authorisation")
+        return None if given is None else self.mark("authorisation", given)
 
     def mark(self, what: str, value: str) -> bytes:
         """A keyed hash, by which the same value is found again."""

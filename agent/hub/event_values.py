@@ -8,6 +8,7 @@ from enum import Enum
 from agent.adapters.sealed_events import OpenEvent
 from agent.hub.devices import Device
 from agent.messages import StateMessage
+from agent.messages.health import HealthMessage
 
 
 class Why(str, Enum):
@@ -67,9 +68,10 @@ class StateHeard:
 
 @dataclass(frozen=True, slots=True)
 class HealthHeard:
-    """A camera is alive."""
+    """How a camera says it is. It is not signed."""
 
     device: Device
+    health: HealthMessage
 
 
 @dataclass(frozen=True, slots=True)

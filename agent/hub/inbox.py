@@ -17,7 +17,7 @@ from agent.adapters.signing import Signs
 from agent.errors import DataError
 from agent.hub.devices import Device
 from agent.hub.event_store import EventStore, note_refusals
-from agent.hub.event_values import Incoming, Opened, Refused, StateHeard, Why
+from agent.hub.event_values import HealthHeard, Incoming, Opened, Refused, StateHeard, Why
 from agent.hub.opening import Opener
 from agent.hub.saying import ack_messages
 
@@ -32,7 +32,8 @@ class Taken:
         stored: new events, in order of arrival.
         again: how many were here already.
         refused: what was not believed.
-        states, alive: what cameras said of themselves; every camera that was heard.
+        states, health: what cameras said of themselves.
+        alive: every camera that was heard.
         answers: (topic, payload) to be published now.
     """
 
@@ -40,6 +41,7 @@ class Taken:
     again: int = 0
     refused: list[Refused] = field(default_factory=list)
     states: list[StateHeard] = field(default_factory=list)
+    health: list[HealthHeard] = field(default_factory=list)
     alive: list[str] = field(default_factory=list)
     answers: list[tuple[str, bytes]] = field(default_factory=list)
 
@@ -77,6 +79,8 @@ class Inbox:
                 continue
             if isinstance(one, StateHeard):
                 taken.states.append(one)
+            elif isinstance(one, HealthHeard):
+                taken.health.append(one)
             if not message.retained:
                 taken.alive.append(one.device.name)
         events = [one for one in judged if isinstance(one, Opened)]

@@ -21,6 +21,7 @@ from agent.errors import DataError, RefusedError
 from agent.hub.devices import Device
 from agent.hub.event_values import HealthHeard, Judgement, Opened, Refused, StateHeard, Why
 from agent.messages import StateMessage
+from agent.messages.health import HealthMessage
 from agent.messages.signed import signable
 
 KINDS: Final = ("match", "state", "health")
@@ -111,8 +112,8 @@ def _state(device: Device, payload: bytes) -> Judgement:
 
 def _health(device: Device, payload: bytes) -> Judgement:
     try:
-        if len(payload) <= _MAX_HEALTH and isinstance(json.loads(payload), dict):
-            return HealthHeard(device)
-    except (ValueError, RecursionError):
+        if len(payload) <= _MAX_HEALTH:
+            return HealthHeard(device, HealthMessage.model_validate_json(payload))
+    except ValidationError:
         pass
     return Refused(Why.MALFORMED, device.name, "no health message")

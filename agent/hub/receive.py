@@ -128,12 +128,14 @@ class Receiver:
             self.screen.line(f"{name}: is heard again")
         for said in taken.states:
             self.watch.said(said.device.name, said.state, now=now)
+        for one in taken.health:
+            self.watch.told(one.device.name, one.health, now=now)
         self.counts.stored += len(taken.stored)
         self.counts.again += taken.again
         self.counts.refused += len(taken.refused)
-        for one in taken.refused:
-            self.counts.by_reason[one.why] = self.counts.by_reason.get(one.why, 0) + 1
-            self._say_once(f"{one.why.value}/{one.device}", _refusal(one.device, one.detail))
+        for bad in taken.refused:
+            self.counts.by_reason[bad.why] = self.counts.by_reason.get(bad.why, 0) + 1
+            self._say_once(f"{bad.why.value}/{bad.device}", _refusal(bad.device, bad.detail))
         for event in taken.stored:
             self.watch.raised(event.device.name, now=now)
             self.screen.event(self._shown(event))
@@ -147,8 +149,8 @@ class Receiver:
 
     def _look_after(self, now: float) -> None:
         for name in self.watch.silent(now=now):
-            minutes = self.watch.limit_s / 60
-            self.screen.line(f"ALARM {name}: silent for {minutes:g} minutes, though it is online")
+            minutes = (now - self.watch.cameras[name].heard) / 60
+            self.screen.line(f"ALARM {name}: silent for {minutes:.1f} minutes, though online")
         self.screen.tick(self.watch, now=now)
 
     def _say_once(self, what: str, line: str) -> None:

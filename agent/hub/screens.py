@@ -126,7 +126,7 @@ def _events(events: deque[Shown]) -> Table:
             *(event.time, one.device, kind_of(event), what_of(event), score_of(event)),
             *(place_of(event), marks_of(event), beside_of(one)),
         )
-        style = "bold" if one.beside else "dim" if "historical" in marks_of(event) else ""
+        style = "bold" if beside_of(one) else "dim" if "historical" in marks_of(event) else ""
         table.add_row(*(Text(cell) for cell in cells), style=style)
     return table
 
@@ -135,13 +135,24 @@ def _cameras(watch: DeviceWatch, now: float) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("camera", "state", "reason", "events", "heard", expand=True)
+    table = Table("camera", "state", "reason", "health", "events", "heard", expand=True)
     for name, seen in sorted(watch.cameras.items()):
         heard = f"{now - seen.heard:.0f} s ago"
-        cells = (name, _state(seen), seen.state.reason if seen.state else "", str(seen.events))
+        reason = seen.state.reason if seen.state else ""
+        cells = (name, _state(seen), reason, _health(seen), str(seen.events), heard)
         style = "bold red" if seen.silent else ""
-        table.add_row(*(Text(clean(one)) for one in (*cells, heard)), style=style)
+        table.add_row(*(Text(clean(one)) for one in cells), style=style)
     return table
+
+
+def _health(seen: Seen) -> str:
+    health = seen.health
+    if health is None:
+        return ""
+    parts = [f"battery {health.battery.percent:.0f} %"] if health.battery else []
+    parts += [f"{health.outbox.waiting} waiting"] if health.outbox.waiting else []
+    parts += [f"reserve {health.disk.reserve}"] if health.disk.reserve != "held" else []
+    return ", ".join(parts) or "good"
 
 
 def _state(seen: Seen) -> str:

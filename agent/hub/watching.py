@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from agent.messages import StateMessage
+from agent.messages.health import HealthMessage
+
+_MISSED: Final = 3.0
+"""Health messages in a row that may get lost."""
 
 
 @dataclass(slots=True)
@@ -17,7 +22,7 @@ class Seen:
     """A camera as the hub sees it.
 
     Attributes:
-        state: the newest word; None before the first.
+        state, health: the newest word; None before the first.
         heard: monotonic seconds of the last message of its own.
         silent: it was complained about.
         events: that arrived since the start.
@@ -25,6 +30,7 @@ class Seen:
 
     heard: float
     state: StateMessage | None = None
+    health: HealthMessage | None = None
     silent: bool = False
     events: int = 0
 
@@ -32,7 +38,8 @@ class Seen:
 @dataclass
 class DeviceWatch:
     """Attributes:
-    limit_s: silence of a camera that said it is online, until it is complained about; 0: never.
+    limit_s: silence of a camera that said it is online, until it is complained about; longer for
+        one that told that its health messages are rarer. 0: never.
     cameras: by name.
     """
 
@@ -59,6 +66,10 @@ class DeviceWatch:
         seen.silent = seen.silent and state.online
         return True
 
+    def told(self, name: str, health: HealthMessage, *, now: float) -> None:
+        """A camera's health."""
+        self._seen(name, now).health = health
+
     def raised(self, name: str, *, now: float) -> None:
         """An event of its own arrived."""
         self._seen(name, now).events += 1
@@ -68,7 +79,8 @@ class DeviceWatch:
         found = []
         for name, seen in self.cameras.items():
             online = seen.state is not None and seen.state.online
-            if self.limit_s and online and not seen.silent and now - seen.heard >= self.limit_s:
+            limit_s = max(self.limit_s, _MISSED * seen.health.every_s if seen.health else 0.0)
+            if self.limit_s and online and not seen.silent and now - seen.heard >= limit_s:
                 seen.silent = True
                 found.append(name)
         return found

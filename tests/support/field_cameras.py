@@ -10,11 +10,13 @@ from typing import Any
 
 from agent.adapters.sealed_events import seal_event
 from agent.delivery import match_event
+from agent.delivery.events import drill_alert
 from agent.delivery.sealing import sealed_payload
 from agent.hub.event_values import Incoming
 from agent.hub.inbox import Inbox, Taken
 from agent.hub.station import Station, open_station
 from agent.messages import Evidence, GapEvent, new_ulid
+from agent.messages.catalogue import examples
 from agent.values import Alert, EntryRef, OutboxEntry, Wall, WatchlistRef
 from tests.support.alerts import CONTEXT, an_alert
 from tests.support.hubs import HubWorld
@@ -90,6 +92,16 @@ class FieldCamera:
     def state(self, *, session: int = 1, online: bool = True) -> bytes:
         tree = {"schema": "bodycam.state.v1", "session": session, "online": online}
         tree |= {"state": "armed", "reason": "", "version": "1"}
+        return json.dumps(tree).encode()
+
+    def drill(self) -> Alert:
+        """A test alert."""
+        watchlist = WatchlistRef(id="L-0", version=1)
+        return drill_alert(self.new_id(), "A-1", watchlist, now=Wall(self.world.now))
+
+    def health(self, *, every_s: float = 60.0) -> bytes:
+        tree = json.loads(examples()["health.json"])
+        tree |= {"every_s": every_s, "outbox": {"waiting": 2, "parked": 0, "given_up": 0}}
         return json.dumps(tree).encode()
 
     def message(self, payload: bytes | None = None, kind: str = "match") -> Incoming:

@@ -226,11 +226,12 @@ def test_a_day_that_does_not_exist_is_refused(hub, seven) -> None:
 def test_states_and_health(hub, seven) -> None:
     taken = hub.take(
         seven.message(seven.state(session=4), "state"),
-        seven.message(b'{"frames": 3}', "health"),
+        seven.message(seven.health(), "health"),
         seven.message(b'{"online": 1}', "state"),
-        seven.message(b"[]", "health"),
+        seven.message(b"{}", "health"),
     )
     assert [one.state.session for one in taken.states] == [4]
+    assert [one.health.outbox.waiting for one in taken.health] == [2]
     assert taken.alive == ["CAM-7", "CAM-7"]
     assert whys(taken) == [Why.MALFORMED] * 2
 
@@ -269,3 +270,15 @@ def test_when_the_disk_fails_nothing_is_kept_or_answered(hub, seven, world) -> N
     assert hub.rows("SELECT count(*) FROM event") == [(0,)]
     hub.station.database._db.execute("PRAGMA max_page_count = 1000000")
     assert heard(seven, hub.take(seven.message(seven.sealed(event))).answers) == [event.id]
+
+
+def test_test_alerts_come_and_go_and_are_about_nobody(hub, seven, eight) -> None:
+    tests = [one.event(one.drill(), evidence=None) for one in (seven, eight)]
+    messages = [
+        one.message(one.sealed(test)) for one, test in zip((seven, eight), tests, strict=True)
+    ]
+    taken = hub.take(*messages)
+    assert [one.event.type for one in taken.stored] == ["bodycam.test.v1"] * 2
+    assert heard(seven, taken.answers[:1]) == [tests[0].id]
+    stored = hub.station.store.get(tests[0].id)
+    assert hub.station.store.beside(stored, 60.0) == []  # all cameras test at the start of a shift

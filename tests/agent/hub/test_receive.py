@@ -136,6 +136,6 @@ def test_a_silent_camera_raises_the_alarm_and_a_broker_that_returns_is_found(wor
     with embedded_broker(port) as address, closing(Sender(camera, address)) as sender:
         sender.publish("state", camera.state(), retain=True)
         wait_until(lambda: "ALARM CAM-7: silent" in hub.err.read_text(), "the alarm")
-        sender.publish("health", b"{}")
+        sender.publish("health", camera.health(every_s=0.1))
         wait_until(lambda: "CAM-7: is heard again" in hub.err.read_text(), "the all-clear")
     assert hub.stop() == 0

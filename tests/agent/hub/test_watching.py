@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from agent.hub.watching import DeviceWatch
 from agent.messages import StateMessage
+from agent.messages.catalogue import examples
+from agent.messages.health import HealthMessage
 
 
 def a_state(session: int, *, online: bool = True) -> StateMessage:
@@ -48,3 +52,12 @@ def test_zero_minutes_is_never() -> None:
     watch = DeviceWatch(0.0)
     watch.said("CAM-7", a_state(1), now=0.0)
     assert watch.silent(now=1e9) == []
+
+
+def test_a_camera_that_tells_its_health_rarely_is_given_time() -> None:
+    watch = DeviceWatch(60.0)
+    watch.said("CAM-7", a_state(1), now=0.0)
+    rare = json.loads(examples()["health.json"]) | {"every_s": 100.0}
+    watch.told("CAM-7", HealthMessage.model_validate(rare), now=0.0)
+    assert watch.silent(now=299.0) == []
+    assert watch.silent(now=300.0) == ["CAM-7"]
