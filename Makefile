@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ONLY ?=
 MINUTES ?=
+ARGS ?=
 # onnxruntime must not talk to its maker, here or in anything that a test starts
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models demo test test-fast lint format bench fuzz schemas lock clean
+.PHONY: help setup models demo test test-fast lint format bench chaos fuzz schemas lock clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -47,6 +48,9 @@ format: $(STAMP) ## put everything in shape
 
 bench: models ## speed and memory against OpenCV, as ratios (ONLY=name for one)
 	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
+
+chaos: $(STAMP) ## a thousand alerts while everything fails (ARGS="--alerts 60" for less)
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 fuzz: $(STAMP) ## broken lists, shards, manifests and metadata for MINUTES (10)
 	@$(BIN)/python -m tests.fuzz $(if $(MINUTES),--minutes $(MINUTES))

@@ -1,0 +1,2 @@
+def backlog(*a):
+    raise SystemExit(1)
