@@ -29,7 +29,7 @@ def main() -> int:
     cast = Cast(receiver=options.receiver, broker=options.broker, seed=options.seed)
     folder = ROOT / "build" / "chaos"
     if options.backlog:
-        return backlog(folder, cast, options.alerts or 1440)
+        return backlog(folder.with_name("chaos-backlog"), cast, options.alerts or 1440)
     goal = Goal(options.alerts or 1000, options.cuts, options.kills, options.minutes * 60)
     print(
         f"{goal.alerts} alerts, {goal.cuts} cuts, {goal.kills} kills; seed {cast.seed}, "

@@ -41,8 +41,6 @@ from agent.config import Config
 from agent.delivery import DeliveryCore, Session, remembered
 from agent.errors import BodycamError
 from agent.messages import new_ulid
-from agent.pipeline import Activation
-from agent.pipeline.result import StepResult
 from agent.policy import FIELD_TEST
 from agent.ports import Clock
 from agent.runtime.arming import Arming
@@ -53,24 +51,17 @@ from agent.runtime.inbound import Actions
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, Disarm, Order
 from agent.runtime.pipeline_loop import PipelineLoop, Surroundings
-from agent.stages.alerting import AlertBook, AlertContext, Moment, raise_alert
-from agent.stages.decide import DecisionRule
-from agent.values import (
-    Decision,
-    EntryRef,
-    FaceMeasure,
-    Frame,
-    Monotonic,
-    Verdict,
-    Wall,
-    WatchlistRef,
-)
-from tests.chaos.truth import Raised, TruthFile, read_truth
+from agent.values import Frame, Wall, WatchlistRef
+from tests.chaos.passing import PassingClock
+from tests.chaos.script import AUTHORISATION, Script
+from tests.chaos.truth import TruthFile, read_truth
 from tests.support.alerts import CONTEXT
 
-WHO, WHY = "CAM-7", ("chaos", "CHAOS-1")
-AGAIN = 0.3
-"""Share of sights that are of somebody who was seen a moment ago."""
+WHO, WHY = "CAM-7", ("chaos", AUTHORISATION)
+MINUTE_S = 60.0
+DELIVERED = "delivered.json"
+"""What this life was told of as delivered, at its end in good order: [id, monotonic seconds]."""
+_KEPT = 10_000
 _TURN_S = 0.05
 _PICTURE = np.zeros((2, 2, 3), np.uint8)
 
@@ -85,6 +76,7 @@ class Settings:
         seed: of who is seen when.
         rate_hz: sights a second.
         subjects: how many people there are.
+        minutes: pass first, each in a moment, with a sight in each.
     """
 
     state: str
@@ -92,91 +84,7 @@ class Settings:
     seed: int
     rate_hz: float
     subjects: int
-
-
-class Script:
-    """In the place of the pipeline: says who is seen, and raises alerts by the agent's own rules.
-
-    Args:
-        truth: told of everything before it is committed.
-        known: what earlier lives raised.
-        chance: decides who is seen.
-        subjects: how many people there are.
-        new_id: a ULID for a wall-clock time.
-    """
-
-    rule = DecisionRule(2, 0.5, 0.05)
-
-    def __init__(
-        self,
-        truth: TruthFile,
-        known: dict[str, Raised],
-        chance: random.Random,
-        subjects: int,
-        new_id: Any,
-    ) -> None:
-        self._truth = truth
-        self._chance = chance
-        self._subjects = subjects
-        self._new_id = new_id
-        self._recent = deque((one.subject for one in known.values()), maxlen=20)
-        self._context: AlertContext | None = None
-        self._book = AlertBook()
-        self._open: set[str] = set()
-
-    def arm(self, activation: Activation) -> None:
-        self._book = AlertBook.remembering(activation.remembered)
-        self._context = AlertContext(
-            activation.id, WatchlistRef("L-1", 1), activation.cooldown_s, activation.test,
-            self._new_id,
-        )  # fmt: skip
-
-    def disarm(self) -> tuple[int, ...]:
-        self._context = None
-        return ()
-
-    def close(self) -> None:
-        self.disarm()
-
-    def expire(self, now: Monotonic) -> tuple[int, ...]:
-        return ()
-
-    def committed(self, event: str) -> None:
-        """The outbox has said so."""
-        self._open.discard(event)
-        self._truth.fate(event, "raised")
-
-    def step(self, frame: Frame) -> StepResult:
-        for event in self._open:
-            self._truth.fate(event, "given_up")
-        self._open.clear()
-        if self._context is None:
-            return StepResult(armed=False)
-        decision = self._sight(frame)
-        moment = Moment(frame.at, frame.captured_at)
-        self._book, alert = raise_alert(self._book, decision, self._context, now=moment)
-        if alert is None:
-            return StepResult(looked=True)
-        self._truth.about(
-            id=alert.id, subject=alert.ref.subject, activation=alert.activation,
-            first=alert.match is None, at=frame.at, priority=alert.ref.priority,
-        )  # fmt: skip
-        self._open.add(alert.id)
-        self._recent.append(alert.ref.subject)
-        return StepResult(looked=True, alerts=(alert,))
-
-    def _sight(self, frame: Frame) -> Decision:
-        chance = self._chance
-        subject = f"S-{chance.randrange(self._subjects)}"
-        if self._recent and chance.random() < AGAIN:
-            subject = chance.choice(self._recent)
-        number = int(subject[2:])
-        ref = EntryRef(f"E-{number}", subject, WHY[1], priority=number % 3)
-        similarity = chance.uniform(0.5, 0.9)
-        face = FaceMeasure(80.0, 0.8)
-        return Decision(
-            1, Verdict.MATCH, ref, similarity, 0.5, 0.2, 3, face, frame.at, frame.at
-        )  # fmt: skip
+    minutes: int = 0
 
 
 class Device:
@@ -189,9 +97,11 @@ class Device:
 
     def __init__(self, folder: Path, undo: ExitStack) -> None:
         self._folder = folder
+        self._delivered: deque[tuple[str, float]] = deque(maxlen=_KEPT)
         self._sleep = threading.Event()  # libfaketime 0.9.10 breaks time.sleep
         self._settings = Settings(**json.loads((folder / "settings.json").read_text()))
         context = Context(Path(self._settings.state), None, tuple(self._settings.options))
+        context.clock = self._passing = PassingClock(self._settings.minutes * MINUTE_S)
         self._clock, log, config = context.clock, context.log, context.config
         lock = state_dir.StateLock(context.state_dir)
         state_dir.prepare(context.state_dir)
@@ -247,6 +157,7 @@ class Device:
             finish=events.finish,
             make_gap=partial(gap_of, events, self._clock, _new_id),
             upkeep=upkeep,
+            on_delivered=lambda event, at: self._delivered.append((event, at)),
         )
         storage.watch.attach(board, actions.disarm)
         arming = Arming(
@@ -276,7 +187,7 @@ class Device:
         """Until a signal."""
         self._delivery.start()
         try:
-            seq = 0
+            seq = self._let_pass(self._settings.minutes)
             due = self._clock.monotonic()
             while not stopping:
                 due = max(due, self._clock.monotonic() - 1.0) + 1.0 / self._settings.rate_hz
@@ -289,6 +200,15 @@ class Device:
                 self._loop.turn(0)
         finally:
             self._delivery.stop(self._session.final("signal", since=self._clock.wall()))
+            (self._folder / DELIVERED).write_text(json.dumps(list(self._delivered)))
+
+    def _let_pass(self, minutes: int) -> int:
+        """Each of them with a sight; the number of the next frame."""
+        for seq in range(minutes):
+            self._passing.let_pass(MINUTE_S)
+            self._mailbox.put(_frame(self._clock, seq))
+            self._loop.turn(0)
+        return minutes
 
     def _committed(self, event: str) -> None:
         self._script.committed(event)

@@ -26,6 +26,7 @@ from tests.chaos.device import WHO, Settings
 from tests.chaos.judge import Arrival
 from tests.chaos.observer import FILE as OBSERVER_FILE
 from tests.chaos.observer import arrivals
+from tests.chaos.wire import Wire
 from tests.support.broker import HOST, MOSQUITTO, Broker
 from tests.support.hubs import HubWorld
 from tests.support.link import Link
@@ -52,6 +53,7 @@ class Cast:
         subjects: people who are seen.
         live_for_s, cooldown_s: of the device's configuration.
         options: further settings of the device.
+        minutes: of the device's life that pass first, in a moment.
         jumps: the device's wall clock can be set (libfaketime).
         disk: the state folder may lie on a file system of its own.
     """
@@ -64,6 +66,7 @@ class Cast:
     live_for_s: float = 20.0
     cooldown_s: float = 30.0
     options: tuple[str, ...] = ()
+    minutes: int = 0
     jumps: bool = True
     disk: bool = True
 
@@ -104,7 +107,8 @@ class World:
         self.truth = folder / "truth.jsonl"
         self.broker = StoredBroker(cast.broker, folder / "broker")
         self.broker.start()
-        self.link = Link((self.broker.host, self.broker.port))
+        self.wire = Wire()
+        self.link = Link((self.broker.host, self.broker.port), self.wire.tap)
         self.faketime = _faketime() if cast.jumps else ""
         self.disk = cast.disk and _mount(folder / "disk")
         self.state = (folder / "disk" / "state") if self.disk else folder / "state"
@@ -147,7 +151,7 @@ class World:
             f"decision.cooldown_s={cast.cooldown_s}", "storage.reserve_mb=1", *cast.options,
         ]  # fmt: skip
         rate = cast.rate_hz if rate_hz is None else rate_hz
-        settings = Settings(str(self.state), options, cast.seed, rate, cast.subjects)
+        settings = Settings(str(self.state), options, cast.seed, rate, cast.subjects, cast.minutes)
         (self.folder / "settings.json").write_text(json.dumps(asdict(settings)))
 
     def start_receivers(self) -> None:

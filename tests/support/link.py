@@ -11,6 +11,7 @@ import struct
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ _CHUNK = 4096
 _BACKLOG_BYTES = 64 * 1024
 """In each direction; then the sender feels it."""
 _TURN_S = 0.02
+Tap = Callable[[bytes], None]
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -41,8 +43,9 @@ class Weather:
 class _Pair:
     """One connection, both ends of it."""
 
-    def __init__(self, near: socket.socket, far: socket.socket) -> None:
+    def __init__(self, near: socket.socket, far: socket.socket, taps: tuple[Tap, Tap]) -> None:
         self.ends = (near, far)
+        self.taps = taps
         self.swallowing = False
         self.closed = threading.Event()
 
@@ -63,13 +66,21 @@ class _Pair:
 class Link:
     """Listens on a free port of the loopback, and passes everything on to `to`.
 
+    Args:
+        to: host and port.
+        tap: called for each new connection; what it returns is told what was read from those who
+            connected, and what is about to be passed on to them.
+
     Attributes:
         weather: to be changed at will.
         cuts: how many connections were cut while they were open.
         bytes: passed so far, from those who connected and to them.
     """
 
-    def __init__(self, to: tuple[str, int]) -> None:
+    def __init__(
+        self, to: tuple[str, int], tap: Callable[[], tuple[Tap, Tap]] = lambda: (_deaf, _deaf)
+    ) -> None:
+        self._tap = tap
         self.weather = Weather()
         self.cuts = 0
         self.bytes = [0, 0]
@@ -130,7 +141,7 @@ class Link:
             far = socket.create_connection(self._to, timeout=5)
         except OSError:
             return False
-        pair = _Pair(near, far)
+        pair = _Pair(near, far, self._tap())
         with self._lock:
             self._pairs.append(pair)
         for way in (0, 1):
@@ -150,6 +161,8 @@ class Link:
                     if data is None:
                         break
                     if data and not pair.swallowing:
+                        if way == 0:
+                            pair.taps[0](data)
                         now = time.monotonic()
                         if self.weather.bytes_s:
                             free_at = max(free_at, now) + len(data) / self.weather.bytes_s
@@ -174,5 +187,11 @@ class Link:
         while waiting and not self.weather.stalled and waiting[0][0] <= time.monotonic():
             _, data = waiting.popleft()
             if not pair.swallowing:
+                if way == 1:
+                    pair.taps[1](data)
                 sink.sendall(data)
                 self.bytes[way] += len(data)
+
+
+def _deaf(_data: bytes) -> None:
+    """Of a link that nobody listens to."""

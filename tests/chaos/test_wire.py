@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from tests.chaos.wire import Wire
+from tests.support.recording_broker import publish
+
+
+def puback(packet_id: int) -> bytes:
+    return b"\x40\x02" + packet_id.to_bytes(2, "big")
+
+
+def test_open_publishes_are_counted_through_any_fragments() -> None:
+    wire = Wire()
+    says, hears = wire.tap()
+    for byte in b"".join(publish("t", b"x" * 300, number, 5) for number in range(1, 6)):
+        says(bytes([byte]))
+    assert (wire.most, wire.publishes) == ([5], 5)
+    hears(puback(1) + puback(2)[:3])
+    hears(puback(2)[3:])
+    says(publish("t", b"", 6, 5) + publish("t", b"", 7, 5))
+    assert wire.most == [5]
+    says(publish("t", b"", 8, 5))
+    assert wire.most == [6]
+
+
+def test_each_connection_begins_with_none_and_what_needs_no_answer_is_not_open() -> None:
+    wire = Wire()
+    first, _ = wire.tap()
+    first(publish("t", b"", 1, 4))
+    second, hears = wire.tap()
+    second(publish("t", b"", 0, 4, qos=0) + publish("t", b"", 2, 4))
+    hears(publish("ack", b"", 9, 4) + puback(2))
+    second(publish("t", b"", 3, 4))
+    assert wire.most == [1, 1]

@@ -1,0 +1,80 @@
+"""How many publishes of the device were open at once, counted at the wire."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from tests.support.link import Tap
+from tests.support.recording_broker import PUBACK, PUBLISH
+
+
+class Wire:
+    """Follows MQTT on every connection of the device.
+
+    Attributes:
+        most: publishes open at once on one connection, one number for each connection.
+        publishes: all of them.
+    """
+
+    def __init__(self) -> None:
+        self.most: list[int] = []
+        self.publishes = 0
+        self._lock = threading.Lock()
+
+    def tap(self) -> tuple[Tap, Tap]:
+        """For a new connection: what the device says, and what it is told."""
+        said, told = Packets(), Packets()
+        open_now: set[int] = set()
+        with self._lock:
+            number = len(self.most)
+            self.most.append(0)
+
+        def says(data: bytes) -> None:
+            for kind, flags, body in said.read(data):
+                if kind == PUBLISH and flags & 0b0110:
+                    self._opened(number, open_now, _packet_id(body))
+
+        def hears(data: bytes) -> None:
+            for kind, _, body in told.read(data):
+                if kind == PUBACK:
+                    with self._lock:
+                        open_now.discard(int.from_bytes(body[:2], "big"))
+
+        return says, hears
+
+    def _opened(self, number: int, open_now: set[int], packet_id: int) -> None:
+        with self._lock:
+            self.publishes += 1
+            open_now.add(packet_id)
+            self.most[number] = max(self.most[number], len(open_now))
+
+
+class Packets:
+    """Cuts a stream into MQTT packets."""
+
+    def __init__(self) -> None:
+        self._data = b""
+
+    def read(self, data: bytes) -> Iterator[tuple[int, int, bytes]]:
+        """Kind, flags and body of each that is whole now."""
+        self._data += data
+        while (found := self._first()) is not None:
+            start, end = found
+            first, body = self._data[0], self._data[start:end]
+            self._data = self._data[end:]
+            yield first >> 4, first & 15, body
+
+    def _first(self) -> tuple[int, int] | None:
+        length = shift = 0
+        for at, byte in enumerate(self._data[1:5], start=2):
+            length |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return (at, at + length) if at + length <= len(self._data) else None
+        return None
+
+
+def _packet_id(body: bytes) -> int:
+    at = 2 + int.from_bytes(body[:2], "big")
+    return int.from_bytes(body[at : at + 2], "big")
