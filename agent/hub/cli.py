@@ -27,6 +27,7 @@ COMMANDS = {
     "reviewers": ("agent.hub.commands.reviewers", "who may decide, and how many must"),
     "export": ("agent.hub.commands.export", "an alert with its proofs, for a court or a defendant"),
     "purge": ("agent.hub.commands.purge", "retention, revoked authorisations, legal holds"),
+    "policy": ("agent.hub.commands.policy", "what the agency allows its cameras"),
     "publish": ("agent.hub.commands.publish", "the next version of a list"),
     "revoke": ("agent.hub.commands.revoke", "take entries, or a whole list, back at once"),
     "report": ("agent.hub.commands.report", "what a list is made of, for an auditor"),

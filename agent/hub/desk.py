@@ -13,12 +13,12 @@ from agent.hub.list_values import Facts, ListRecord
 from agent.hub.lists import Lists
 from agent.hub.lists_database import FILE, ListsDatabase
 from agent.hub.photo_ledger import Ledger
+from agent.hub.policies import in_force
 from agent.hub.present import Present
 from agent.hub.progress import Progress, silent
 from agent.hub.publish import Publisher
 from agent.hub.vault import open_vault
 from agent.hub.version import Order
-from agent.policy import FIELD_TEST
 
 Compose = Callable[[Present], Order]
 """From what is published now to what shall be next."""
@@ -93,5 +93,5 @@ def open_desk(context: HubContext, progress: Progress = silent) -> Iterator[Desk
         when = context.clock.wall()
         vault = open_vault(hub.ring.working, hub.ring.files, when=when, fresh=fresh)
         lists = Lists(database, vault)
-        publisher = Publisher(hub.repository, hub.devices, lists, FIELD_TEST, progress)
+        publisher = Publisher(hub.repository, hub.devices, lists, in_force(hub), progress)
         yield Desk(hub, lists, Ledger(database, vault), publisher, context.state_dir / "lists")

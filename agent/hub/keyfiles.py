@@ -85,12 +85,21 @@ class KeyFiles:
         if _BEGIN not in data:
             raise DataError(f"{path}: not an encrypted private key in PEM form (PKCS #8)")
         salt, cost = _head(path, data)
-        for passphrase in self.passphrases.attempts(str(path)):
-            password = _password(passphrase, salt, cost) if salt else passphrase.encode()
-            key = _open(path, data, password)
-            if key is not None:
-                return key
-        raise RefusedError(f"{path}: wrong passphrase")
+        damage: DataError | None = None
+        try:
+            for passphrase in self.passphrases.attempts(str(path)):
+                password = _password(passphrase, salt, cost) if salt else passphrase.encode()
+                try:
+                    key = _open(path, data, password)
+                except DataError as error:  # one wrong passphrase in 256 decrypts to nonsense
+                    damage = error
+                    continue
+                if key is not None:
+                    return key
+        except RefusedError:
+            if damage is None:
+                raise
+        raise damage or RefusedError(f"{path}: wrong passphrase")
 
 
 def _head(path: Path, data: bytes) -> tuple[bytes, ScryptCost]:

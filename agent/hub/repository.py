@@ -9,18 +9,28 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from securesystemslib.signer import Signer
-from tuf.api.metadata import TargetFile
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, TargetFile, Targets
 
-from agent.errors import DataError, MissingFileError
+from agent.errors import DataError, MissingFileError, RefusedError
 from agent.hub.files import locked
 from agent.hub.keyring import KeyRing
-from agent.hub.metadata import State, chain, encode, new_state, renew, sign
+from agent.hub.metadata import (
+    State,
+    chain,
+    encode,
+    new_state,
+    refused_metadata,
+    renew,
+    sign,
+    verify,
+)
 from agent.hub.public_folder import MAX_METADATA, PublicFolder
 from agent.hub.roles import DELEGATED, ROLES, Periods, RoleKeys, check_apart
 
@@ -184,17 +194,59 @@ class Repository:
         keys = state.keys
         return {role: list(self.ring.signers(role, *keys[role])) for role in dict.fromkeys(roles)}
 
+    def draft(self, role: str, files: Mapping[str, bytes], now: float) -> Metadata[Targets]:
+        """The next version of a delegated role with these targets in the place of all others,
+        unsigned, for people who sign it elsewhere; see `publish_signed`.
+        """
+        metadata = self.load().copy().targets[role]
+        metadata.signatures.clear()
+        metadata.signed.targets = {
+            path: TargetFile.from_data(path, data, ["sha256"]) for path, data in files.items()
+        }
+        renew(metadata.signed, role, self.periods, now)
+        return metadata
+
+    def publish_signed(
+        self, role: str, metadata: Metadata[Targets], files: Mapping[str, bytes], now: float
+    ) -> Published:
+        """Publish what `draft` gave and a threshold of the role's keys signed since.
+
+        Raises:
+            RefusedError: too few signed, or another version was published meanwhile.
+            DataError: a file is not what was signed for.
+            BodycamError: as `publish`.
+        """
+        with self.lock():
+            before = self.load()
+            state = before.copy()
+            _require_next(role, metadata, state)
+            state.targets[role] = metadata
+            signers = self.signers(state, ["snapshot", "timestamp"])
+            for path, target in metadata.signed.targets.items():
+                with refused_metadata(path):
+                    target.verify_length_and_hashes(files[path])
+                self.folder.place(target, files[path], now)
+            self.commit(before, state, signers, now, signed=(role,))
+            return _published(state, len(files), self.folder.collect(state, now, self.keep_s))
+
     def commit(
-        self, before: State, state: State, signers: Mapping[str, list[Signer]], now: float
+        self,
+        before: State,
+        state: State,
+        signers: Mapping[str, list[Signer]],
+        now: float,
+        *,
+        signed: Collection[str] = (),
     ) -> None:
         """Sign and write the targets roles that have signers, snapshot, and timestamp last.
 
         Versions of the roles are already new; those of snapshot and timestamp are raised here.
+        `signed` are roles that are signed already, and written as they are.
         """
         for role in ("snapshot", "timestamp"):
             renew(state.of(role).signed, role, self.periods, now)
         chain(state, signers)
-        for role in [one for one in state.targets if one in signers]:
+        for role in [one for one in state.targets if one in signers or one in signed]:
             self.folder.write(state, role, now)
         self.folder.write(state, "snapshot", now)
         self.folder.supersede(before, state, now)
@@ -225,6 +277,22 @@ class Repository:
         if len(encode(state.targets[role])) > MAX_METADATA:
             raise DataError(f"{role}: names more targets than clients accept; make shards larger")
         return written
+
+
+def _require_next(role: str, metadata: Metadata[Targets], state: State) -> None:
+    present = state.targets[role].signed.version
+    if metadata.signed.version != present + 1:
+        raise RefusedError(
+            f"{role}: the draft is version {metadata.signed.version}, and {present} is published: "
+            "make a new draft"
+        )
+    try:
+        verify(state.targets["targets"].signed, role, metadata)
+    except RepositoryError:
+        keys, threshold = state.keys[role]
+        raise RefusedError(
+            f"{role}: {threshold} of its {len(keys)} keys must sign, and fewer have"
+        ) from None
 
 
 def _published(state: State, written: int, removed: int) -> Published:

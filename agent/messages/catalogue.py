@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from agent.messages.ack import Ack
+from agent.messages.authorisation import Authorisation, AuthorisedBy, Revocation, Scope
 from agent.messages.bundle import EnvelopeFile, ListManifest
 from agent.messages.command import Command, CommandArguments
 from agent.messages.control import ControlReply, ControlRequest
@@ -37,6 +38,7 @@ from agent.messages.match import (
     ModelHashes,
     WatchlistInfo,
 )
+from agent.messages.policy import AreaClause, PolicyDocument
 from agent.messages.provisioning import (
     ProvisioningFile,
     ProvisioningRequest,
@@ -57,6 +59,9 @@ WIRE_MODELS: dict[str, type[BaseModel]] = {
     "health": HealthMessage,
     "control-request": ControlRequest,
     "control-reply": ControlReply,
+    "policy": PolicyDocument,
+    "authorisation": Authorisation,
+    "revocation": Revocation,
     "list-manifest": ListManifest,
     "list-envelopes": EnvelopeFile,
     "provisioning": ProvisioningFile,
@@ -102,6 +107,8 @@ def examples() -> dict[str, str]:
         "sealed.json": _text(_example_sealed().model_dump(mode="json")),
         "ack.json": _text(_example_ack().model_dump(mode="json")),
         "command.json": _text(_example_command().model_dump(mode="json")),
+        "authorisation.json": _text(_example_authorisation().model_dump(mode="json")),
+        "revocation.json": _text(_example_revocation().model_dump(mode="json")),
         "state.json": _text(state.model_dump(mode="json", by_alias=True)),
         "health.json": _text(_example_health().model_dump(mode="json", by_alias=True)),
     }
@@ -230,6 +237,38 @@ def _example_command() -> Command:
         not_after=1_772_370_000,
         command="disarm",
         arguments=CommandArguments(reason="the operation is over"),
+        **_SIGNED,
+    )
+
+
+def _example_authorisation() -> Authorisation:
+    market = AreaClause(
+        name="market square", polygon=((51.4820, -3.1810), (51.4820, -3.1760), (51.4790, -3.1785))
+    )
+    return Authorisation(
+        agency="example-pd",
+        id="MP-2031",
+        version=1,
+        type="missing-person",
+        scope=Scope(
+            lists=("L-3f2c",),
+            devices=("camera-1", "camera-2"),
+            areas=(market,),
+            not_before="2026-03-01T12:00:00.000Z",
+            not_after="2026-03-01T20:00:00.000Z",
+        ),
+        authorised_by=AuthorisedBy(role="superintendent", reference="2026/0117"),
+        issued="2026-03-01T11:30:00.000Z",
+        **_SIGNED,
+    )
+
+
+def _example_revocation() -> Revocation:
+    return Revocation(
+        agency="example-pd",
+        authorisation="MP-2031",
+        reason="found",
+        at="2026-03-01T14:05:00.000Z",
         **_SIGNED,
     )
 

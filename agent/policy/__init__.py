@@ -1,7 +1,17 @@
-"""What the agency allows: policies, and how local configuration may tighten them."""
+"""What the agency allows: policies and authorisations; local configuration only tightens them."""
 
 from agent.policy.field_test import FIELD_TEST
 from agent.policy.limits import Limits, combine
+from agent.policy.rulebook import Breach, Circumstances, Permit, Rulebook
 from agent.policy.values import Policy
 
-__all__ = ["FIELD_TEST", "Limits", "Policy", "combine"]
+__all__ = [
+    "FIELD_TEST",
+    "Breach",
+    "Circumstances",
+    "Limits",
+    "Permit",
+    "Policy",
+    "Rulebook",
+    "combine",
+]

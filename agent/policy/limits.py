@@ -23,6 +23,9 @@ class Limits:
         max_templates: longest list.
         test: events are marked as tests.
         evidence: sealed alerts carry a picture of the matched face.
+        min_face_px: least width of a face, pixels; 0: as configured.
+        alerts_per_day: most events about one subject within 24 hours; 0: no such bound.
+        policy: hash that events cite.
     """
 
     floor: float
@@ -34,6 +37,9 @@ class Limits:
     max_templates: int
     test: bool
     evidence: bool = False
+    min_face_px: int = 0
+    alerts_per_day: int = 0
+    policy: str = ""
 
     def check_list(self, templates: int) -> None:
         """Whether a list may be this long.
@@ -66,4 +72,7 @@ def combine(policy: Policy, local: DecisionConfig, *, sealed: bool = False) -> L
         max_templates=policy.max_templates,
         test=policy.test,
         evidence=policy.evidence and sealed,
+        min_face_px=policy.min_face_px,
+        alerts_per_day=policy.alerts_per_day,
+        policy=policy.sha256(),
     )

@@ -7,6 +7,8 @@ import json
 from dataclasses import asdict, dataclass
 
 from agent.errors import RefusedError
+from agent.values import Wall
+from agent.values.bounds import Area, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,17 @@ class Policy:
         remote_arm: the agency may arm from afar.
         evidence: alerts carry a picture of the matched face, in sealed events only.
         test_alerts: whoever commands a device may raise an alert about nobody, to try the way.
+        agency: whose; empty for the built-in one, which is nobody's.
+        not_before, not_after: it counts from then until then, wall seconds; None: for ever.
+        min_face_px: least width of a face, pixels.
+        alerts_per_day: most events about one subject within 24 hours; 0: as many as there are.
+        schedule, areas: matching happens within one of these; empty: always, everywhere.
+        max_fix_age_s, max_fix_error_m: an older or less certain position is outside every area.
+        time_sources: what may vouch for the clock; empty: nothing needs to.
+        types: of authorisations; empty: the built-in consent, which is under any id.
+        reviews: people who must confirm an alert.
+        retention_days: how long the hub keeps an alert.
+        digest: sha256 of the signed text, hexadecimal; empty for the built-in one.
     """
 
     name: str
@@ -49,14 +62,35 @@ class Policy:
     remote_arm: bool = False
     evidence: bool = False
     test_alerts: bool = True
+    agency: str = ""
+    not_before: Wall = Wall(0.0)  # noqa: RUF009 -- a number
+    not_after: Wall | None = None
+    min_face_px: int = 0
+    alerts_per_day: int = 0
+    schedule: tuple[Window, ...] = ()
+    areas: tuple[Area, ...] = ()
+    max_fix_age_s: float = 30.0
+    max_fix_error_m: float = 100.0
+    time_sources: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    reviews: int = 1
+    retention_days: float = 31.0
+    digest: str = ""
+
+    @property
+    def signed(self) -> bool:
+        """Whether the agency signed it; the built-in one is for tests on people who consented."""
+        return bool(self.digest)
 
     def canonical_json(self) -> str:
         """The one text of this policy: keys sorted, no spaces, ASCII."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
     def sha256(self) -> str:
-        """Hexadecimal hash of the canonical text; what events and audit records cite."""
-        return hashlib.sha256(self.canonical_json().encode("ascii")).hexdigest()
+        """What events and audit records cite: hexadecimal hash of the signed text; of the
+        canonical one for the built-in policy.
+        """
+        return self.digest or hashlib.sha256(self.canonical_json().encode("ascii")).hexdigest()
 
     def check_entry(self, *, basis: str, purpose: str) -> None:
         """Whether an entry may be on a list under this policy.

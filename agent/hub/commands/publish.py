@@ -26,7 +26,6 @@ from agent.hub.near_duplicates import default_similarity
 from agent.hub.photo_sources import GROUNDS
 from agent.hub.progress import Progress, bars
 from agent.hub.telling import facts_json, facts_lines, run_json, run_lines, write_run
-from agent.policy import FIELD_TEST
 from agent.values import Wall
 from agent.watchlist.entries import wall_time
 
@@ -164,7 +163,7 @@ def _check(args: argparse.Namespace) -> None:
 def _gathered(
     args: argparse.Namespace, desk: Desk, networks: Networks, now: float, progress: Progress
 ) -> Gathered | None:
-    rules = Rules(FIELD_TEST, now, may_be_over=bool(args.photos or args.vectors))
+    rules = Rules(desk.publisher.policy, now, may_be_over=bool(args.photos or args.vectors))
     photos, vectors = args.photos or args.change, args.vectors or args.change_vectors
     if photos:
         return from_photographs(
