@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import time
 from collections.abc import Callable, Iterator
@@ -151,11 +152,37 @@ def freeze(patrol: Patrol) -> None:
     patrol.world.lives["timestamp"] = DAY
 
 
+def mixed_versions(patrol: Patrol) -> None:
+    """The newest timestamp, and an older snapshot under the name of the new one."""
+    files, world = patrol.server.files, patrol.world
+    old = files[world.served(".snapshot.json")]
+    patrol.commit()
+    files[world.served(".snapshot.json")] = old
+
+
+def missing_snapshot(patrol: Patrol) -> None:
+    patrol.commit()
+    del patrol.server.files[patrol.world.served(".snapshot.json")]
+
+
+def root_of_his_own(patrol: Patrol) -> None:
+    """The next root, signed by nobody whom the present one names. It is gone with the faults."""
+    forged = copy.deepcopy(patrol.world.role("root"))
+    forged.signed.version += 1
+    forged.signatures.clear()
+    forged.sign(CryptoSigner.generate_ed25519())
+    path = rf"{forged.signed.version}\.root\.json$"
+    patrol.server.faults.append((path, bad.swapped(forged.to_bytes())))
+
+
 ATTACKS = (
     (wrong_key, "signature"),
     (endless_timestamp, "endless"),
     (rollback, "rollback"),
     (freeze, "frozen"),
+    (mixed_versions, "mixed"),
+    (missing_snapshot, "missing"),
+    (root_of_his_own, "signature"),
     (tampered_shard, "tampered"),
 )
 
@@ -180,6 +207,15 @@ def test_attacks_change_nothing_and_cost_no_frames(patrol: Patrol) -> None:
     ]
     patrol.wait(lambda status: status["state"] == "armed")
     patrol.wait(lambda status: status["watchlist"] == f"{LIST} v2")
+
+    looks = patrol.ctl("status")["sync"]["looks"]
+    patrol.world.clock.wall_now = time.time()
+    patrol.world.rotate("root", "timestamp", "snapshot", "lists")  # the agency's own: followed
+    patrol.publish(range(30, len(patrol.people.columns)), range(10))
+    followed = patrol.wait(lambda status: status["watchlist"] == f"{LIST} v3")
+    assert followed["sync"]["looks"] > looks
+    assert followed["sync"]["fault"] is None
+    assert len(patrol.refusals()) == len(ATTACKS)
 
 
 class TestNudges:
