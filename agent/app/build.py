@@ -21,6 +21,7 @@ from agent.adapters.steady_clock import SteadyClock
 from agent.app.broker import transport_for
 from agent.app.context import Context, Models
 from agent.app.following import sync_loop, unlocking
+from agent.app.hardware import outside
 from agent.app.lists import as_provisioned, open_lists, warn_of_silence
 from agent.app.source import camera_for, capture_limits, is_live
 from agent.app.storage import Storage
@@ -40,7 +41,13 @@ from agent.messages import new_ulid
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
 from agent.policy import FIELD_TEST, Limits
 from agent.ports import Gallery
-from agent.runtime import builder_loop, capture_loop, control_loop, pipeline_loop
+from agent.runtime import (
+    builder_loop,
+    capture_loop,
+    control_loop,
+    pipeline_loop,
+    places_loop,
+)
 from agent.runtime.agent import Agent, Parts
 from agent.runtime.arming import Arming
 from agent.runtime.board import Board
@@ -107,6 +114,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     board = Board(clock, lists.condition)
     beats = Heartbeats(clock, _patience(config))
     mailbox: Mailbox[Order] = Mailbox(live=is_live(config))
+    around_us = outside(config, clock, beats, log)
     sync = sync_loop(
         context, lists.vault, ledger, clock=clock, board=board, heartbeats=beats, log=log
     )
@@ -157,6 +165,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         log=log,
         clock=clock,
         uid=uid,
+        here=around_us.here,
     )
     pipeline = PipelineLoop(_pipeline(config, models, gallery), gallery, mailbox, arming, around)
     capture = CaptureLoop(
@@ -175,7 +184,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     )  # fmt: skip
     health = health_reporter(
         context, config, lists, storage, board=board, delivery=delivery, transport=transport,
-        session=session, sync=sync, undo=undo,
+        session=session, sync=sync, undo=undo, hardware=around_us.hardware,
         report=lambda: agent.report(),  # noqa: PLW0108 -- made below
     )  # fmt: skip
     upkeep.jobs.append(health.upkeep)
@@ -199,6 +208,9 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             builder=builder,
             sync=sync,
             inbound=hears,
+            hardware=around_us.hardware,
+            indicator=around_us.indicator,
+            places=around_us.loop,
             supervisor=Supervisor(outcome, beats, manager, clock, log),
             manager=manager,
             session=session,
@@ -231,6 +243,7 @@ def _patience(config: Config) -> dict[str, float]:
         DELIVERY_STAGE: 20.0,  # a commit on a worn-out card takes seconds
         control_loop.STAGE: 30.0,
         builder_loop.STAGE: 600.0,  # a large index takes minutes at low priority
+        places_loop.STAGE: 30.0,
         SYNC_STAGE: 600.0,  # so does the installation of a long list
     }
 

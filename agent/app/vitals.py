@@ -26,6 +26,7 @@ from agent.messages import iso_utc
 from agent.messages.health import ListHealth
 from agent.policy import FIELD_TEST
 from agent.ports import Clock, Transport
+from agent.ports.hardware import Hardware
 from agent.ports.log import Log
 from agent.runtime.announcing import Announcing
 from agent.runtime.board import Board
@@ -94,6 +95,7 @@ def health_reporter(
     transport: Transport,
     session: Session,
     sync: SyncLoop | None,
+    hardware: Hardware,
     report: Callable[[], Mapping[str, Any]],
     undo: ExitStack,
 ) -> HealthReporter:
@@ -108,7 +110,7 @@ def health_reporter(
         delivery=delivery,
         transport=transport,
         session=session,
-        conditions=lambda: _conditions(context, lists.vault, storage, board),
+        conditions=lambda: _conditions(context, lists.vault, storage, board, hardware),
         sync=None if sync is None else sync.status,
     )
     return HealthReporter(
@@ -147,13 +149,14 @@ def _announce(
 
 
 def _conditions(
-    context: Context, vault: Vault | None, storage: Storage, board: Board
+    context: Context, vault: Vault | None, storage: Storage, board: Board, hardware: Hardware
 ) -> Conditions:
     return Conditions(
         free_mb=free_mb(context.state_dir),
         reserve=storage.reserve_state,
         clock=clock_state(),
         watchlist=_watchlist(vault, board, now=context.clock.wall()),
+        hardware=hardware.read(),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from agent.config.hardware import GpsConfig, HardwareConfig
 from agent.config.health import HealthConfig
 from agent.config.mqtt import MqttConfig
 from agent.config.section import Section as _Section
@@ -230,3 +231,5 @@ class Config(_Section):
     delivery: DeliveryConfig = DeliveryConfig()
     storage: StorageConfig = StorageConfig()
     health: HealthConfig = HealthConfig()
+    hardware: HardwareConfig = HardwareConfig()
+    gps: GpsConfig = GpsConfig()

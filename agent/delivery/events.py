@@ -12,6 +12,7 @@ from agent.messages import (
     TEST_TYPE,
     UPDATE_TYPE,
     FaceInfo,
+    Location,
     MatchData,
     MatchEvent,
     ModelHashes,
@@ -19,6 +20,7 @@ from agent.messages import (
     iso_utc,
 )
 from agent.values import Alert, EntryRef, FaceMeasure, OutboxEntry, Wall, WatchlistRef
+from agent.values.place import Fix
 
 MATCH_TOPIC = "match"
 MAX_BYTES = 100_000
@@ -110,6 +112,7 @@ def _match_data(alert: Alert, context: EventContext) -> MatchData:
             width_px=round(float(alert.face.width_px), 1),
             quality=round(float(alert.face.quality), 3),
         ),
+        location=_location(alert.place),
         watchlist=WatchlistInfo(id=alert.watchlist.id, version=alert.watchlist.version),
         models=ModelHashes(detector=context.detector_sha256, embedder=context.embedder_sha256),
         policy=context.policy_sha256,
@@ -117,6 +120,18 @@ def _match_data(alert: Alert, context: EventContext) -> MatchData:
         activation=alert.activation,
         test=alert.test,
         match=alert.match,
+    )
+
+
+def _location(place: Fix | None) -> Location | None:
+    """To a decimetre; None unless accuracy and time are known too, for both must be judged."""
+    if place is None or place.accuracy_m is None or place.time is None:
+        return None
+    return Location(
+        lat=round(place.lat, 6),
+        lon=round(place.lon, 6),
+        accuracy_m=round(place.accuracy_m, 1),
+        fix_time=iso_utc(place.time),
     )
 
 

@@ -12,6 +12,8 @@ from agent.errors import BodycamError, RefusedError
 from agent.messages import iso_utc
 from agent.messages.control import ControlRequest
 from agent.ports import Clock, ModelIdentity, Transport
+from agent.ports.hardware import Hardware
+from agent.ports.indicator import Indicator
 from agent.ports.log import Log
 from agent.runtime.board import Board, Condition
 from agent.runtime.builder_loop import BuilderLoop
@@ -24,6 +26,7 @@ from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, Order
 from agent.runtime.outcome import Cause, Outcome, Workers
 from agent.runtime.pipeline_loop import Ledger, PipelineLoop
+from agent.runtime.places_loop import PlacesLoop
 from agent.runtime.report import run_report
 from agent.runtime.supervisor import ServiceManager, Signals, Supervisor
 from agent.runtime.sync_loop import SyncLoop
@@ -44,6 +47,9 @@ class Parts:
         drill: answers `ctl test-alert`.
         sync: follows the agency's list; None where there is none to follow.
         inbound: acts on what the agency says; None where there is none.
+        hardware: battery and heat.
+        indicator: shows the state.
+        places: listens to the receiver of positions; None without one.
         first_orders: given to the pipeline before the first frame: arming, if asked for.
         drain_s: at the end of a file, wait so long for confirmations; 0 without a broker.
         models: detector and embedder.
@@ -67,6 +73,9 @@ class Parts:
     builder: BuilderLoop
     sync: SyncLoop | None
     inbound: Inbound | None
+    hardware: Hardware
+    indicator: Indicator
+    places: PlacesLoop | None
     supervisor: Supervisor
     manager: ServiceManager
     session: Session
@@ -150,6 +159,8 @@ class Agent:
             "connected": delivery.connected,
             "delivery": delivery.last_error,
             "broker": asdict(parts.transport.health()),
+            "hardware": asdict(parts.hardware.read()),
+            "gps": None if parts.places is None else parts.places.status(),
         }
 
     def _start(self) -> None:
@@ -157,12 +168,15 @@ class Agent:
         parts.delivery.start()
         parts.board.listen(self._publish)
         parts.board.listen(parts.supervisor.tell)
+        parts.board.listen(lambda condition, _: parts.indicator.show(condition.state))
         self._workers.start("pipeline", self._watch_frames)
         self._arm_first()
         self._workers.start("control", self._control.run)
         self._workers.start("builder", parts.builder.run)
         if parts.sync is not None:
             self._workers.start("sync", parts.sync.run)
+        if parts.places is not None:
+            self._workers.start("places", parts.places.run)
         self._workers.start("capture", parts.capture.run)
         parts.manager.ready()
 
@@ -202,6 +216,8 @@ class Agent:
         parts.builder.stop()
         if parts.sync is not None:
             parts.sync.stop()
+        if parts.places is not None:
+            parts.places.stop()
         self._control.stop()
         stuck = self._workers.join(_JOIN_S)
         for stage in stuck:
@@ -214,6 +230,7 @@ class Agent:
         if left:
             trouble = parts.delivery.status.last_error or "not confirmed yet"
             parts.log.warning("alerts wait on disk for the next run", depth=left, reason=trouble)
+        parts.indicator.show("off")
         parts.release()
         return left
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from agent.delivery import Session
@@ -12,6 +12,7 @@ from agent.delivery.prometheus import metrics_text
 from agent.errors import BodycamError
 from agent.messages import iso_utc
 from agent.messages.health import (
+    Battery,
     Disk,
     HealthMessage,
     LinkCertificates,
@@ -24,6 +25,7 @@ from agent.ports.log import Log
 from agent.runtime.board import Board
 from agent.runtime.delivery_status import DeliveryStatus
 from agent.values import Monotonic
+from agent.values.hardware import HardwareState
 
 TOPIC: Final = "health"
 _FIRST_S: Final = 5.0
@@ -41,12 +43,14 @@ class Conditions:
         reserve: of the disk.
         clock: whether it is set.
         watchlist: in service; None for nobody's.
+        hardware: battery and heat.
     """
 
     free_mb: int | None
     reserve: Literal["held", "in-use", "used-up", "none"]
     clock: Literal["synchronised", "free-running", "unknown"]
     watchlist: ListHealth | None
+    hardware: HardwareState = field(default_factory=HardwareState)
 
 
 class Delivering(Protocol):
@@ -157,6 +161,8 @@ class HealthReporter:
             frames=self._frames.since(frames["processed"], frames["dropped"]),
             faces_per_minute=self._faces.of(report["tracks"], now=now),
             latency_ms=latencies(report["latency_ms"]),
+            temperature_c=_whole(found.hardware.temperature_c),
+            battery=_battery(found.hardware),
             disk=Disk(free_mb=found.free_mb, reserve=found.reserve),
             memory_mb=memory_step_mb(report["rss_peak_mb"]),
             outbox=OutboxHealth(
@@ -189,3 +195,12 @@ class HealthReporter:
         if trouble != self._trouble:
             self._trouble = trouble
             self._log.warning("health cannot be told in full", reason=trouble)
+
+
+def _whole(value: float | None) -> float | None:
+    return None if value is None else float(round(value))
+
+
+def _battery(hardware: HardwareState) -> Battery | None:
+    found = hardware.battery
+    return None if found is None else Battery(percent=found.percent, charging=found.charging)

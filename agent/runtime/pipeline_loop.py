@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from agent.delivery import EventWriter
@@ -29,6 +29,7 @@ from agent.runtime.orders import Arm, NewGallery, Order, Withdraw
 from agent.runtime.tally import Tally
 from agent.stages.wiping import wipe
 from agent.values import Alert, Frame, Monotonic
+from agent.values.place import Fix
 
 STAGE = "pipeline"
 TURN_S = 0.25
@@ -52,6 +53,7 @@ class Surroundings:
         ledger: the audit log.
         board, heartbeats, log, clock: as everywhere.
         uid: of the agent itself, for what nobody asked for.
+        here: where the device is, for alerts; None: not known.
     """
 
     outbox: Outbox
@@ -63,6 +65,7 @@ class Surroundings:
     log: Log
     clock: Clock
     uid: int
+    here: Callable[[], Fix | None] = lambda: None
 
 
 class PipelineLoop:
@@ -278,7 +281,8 @@ class PipelineLoop:
         if alert.match is None:
             until = Monotonic(at + self._arming.cooldown_s)
             mark = (around.events.mark(alert.activation, alert.ref.subject), until)
-        kept = around.outbox.put(around.events.match(alert), cooldown=mark)
+        event = around.events.match(replace(alert, place=around.here()))
+        kept = around.outbox.put(event, cooldown=mark)
         if alert.evidence is not None:
             wipe(alert.evidence)
         self.tally.raised += 1

@@ -7,6 +7,7 @@ from enum import Enum
 
 from agent.values.arrays import U8
 from agent.values.gallery import EntryRef
+from agent.values.place import Fix
 from agent.values.times import Monotonic, Wall
 
 
@@ -85,6 +86,7 @@ class Alert:
         activation: id of the arming under which it was raised.
         test: raised under a field-test policy.
         drill: nobody was seen; it tests the way to the agency.
+        place: where the camera was; None: not known.
         evidence: (n,) uint8, a JPEG of the matched face alone; None without one. To be wiped once
             the alert is sealed.
     """
@@ -104,4 +106,5 @@ class Alert:
     activation: str
     test: bool
     drill: bool = False
+    place: Fix | None = None
     evidence: U8 | None = field(default=None, repr=False, compare=False)

@@ -24,6 +24,7 @@ from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, Order
 from agent.runtime.pipeline_loop import PipelineLoop, Surroundings
 from agent.values import BgrImage, Frame, Monotonic, Wall
+from agent.values.place import Fix
 from agent.watchlist.columns import StoredList
 from tests.support.alerts import CONTEXT
 from tests.support.clocks import FakeClock
@@ -75,6 +76,7 @@ class Rig:
         self.mailbox: Mailbox[Order] = Mailbox(live=True)
         self.outbox = SqliteOutbox(folder / "outbox.sqlite")
         self.told: list[str] = []
+        self.here: Fix | None = None
         self.embedder = PortraitEmbedder()
         self._ids = 0
         config = Config()
@@ -146,4 +148,5 @@ class Rig:
             log=self.log,
             clock=self.clock,
             uid=7,
+            here=lambda: self.here,
         )

@@ -112,6 +112,21 @@ class Shift:
         return context
 
 
+def a_board(root: Path) -> Path:
+    """A tree with battery, heat and a lamp; the folder of the lamp."""
+    files = {
+        "power_supply/bat/type": "Battery", "power_supply/bat/capacity": "64",
+        "power_supply/bat/status": "Discharging", "thermal/thermal_zone0/temp": "48500",
+        "leds/lamp/trigger": "", "leds/lamp/brightness": "", "leds/lamp/max_brightness": "255",
+        "leds/lamp/delay_on": "", "leds/lamp/delay_off": "",
+    }  # fmt: skip
+    for name, text in files.items():
+        file = root / "class" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return root / "class/leds/lamp"
+
+
 def connected(path: Path) -> None:
     def is_up() -> bool:
         try:
@@ -142,8 +157,18 @@ def test_a_shift_begins_disarmed_with_a_test_alert_and_health_everywhere(tmp_pat
             wait_until(metrics.exists, "metrics")
             assert stat.S_IMODE(metrics.stat().st_mode) == 0o644
             assert "bodycam_armed 0\n" in metrics.read_text()
+            assert status["hardware"] == {
+                "battery": {"percent": 64.0, "charging": False, "volts": None},
+                "temperature_c": 48.5,
+            }
+            assert status["gps"] is None
+            assert (lamp / "trigger").read_text() == "timer"
 
-        settings = (f"health.prometheus_file={metrics}", "health.home_assistant=true")
+        lamp = a_board(tmp_path / "sys")
+        settings = (
+            f"health.prometheus_file={metrics}", "health.home_assistant=true",
+            f"hardware.sysfs_root={tmp_path / 'sys'}", "hardware.led=lamp",
+        )  # fmt: skip
         context = shift.operated(script, *settings)
         assert not metrics.exists(), "nobody is there any more"
 
@@ -153,6 +178,8 @@ def test_a_shift_begins_disarmed_with_a_test_alert_and_health_everywhere(tmp_pat
         assert (health.faces_per_minute, health.armed, health.session) == ("0-9", False, 1)
         assert health.disk.reserve == "held"
         assert health.memory_mb > 0
+        assert (health.battery and health.battery.percent, health.temperature_c) == (64.0, 48.0)
+        assert (lamp / "brightness").read_text() == "0", "dark when it is off"
         records = [json.loads(line) for line in context.audit().lines()]
         (record,) = [one["fields"] for one in records if one["kind"] == "test-alert"]
         assert record == {"event": event.id, "uid": os.getuid()}

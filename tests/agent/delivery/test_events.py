@@ -6,7 +6,8 @@ from pydantic import ValidationError
 
 from agent.delivery import encode, match_event, open_payload, outbox_entry
 from agent.messages import MatchEvent
-from agent.values import EntryRef
+from agent.values import EntryRef, Monotonic, Wall
+from agent.values.place import Fix
 from tests.support.alerts import CONTEXT, an_alert, ulid
 
 
@@ -55,8 +56,23 @@ def test_a_follow_up_has_its_own_id_and_names_the_first():
     assert (tree["id"], tree["data"]["match"]) == (ulid(2), ulid(1))
 
 
+def test_where_the_camera_was_only_with_its_accuracy_and_time():
+    here = Fix(47.60621234, -122.33207, 4.26, Wall(1_800_000_001.5), Monotonic(9.0))
+    located = match_event(an_alert(place=here), CONTEXT).data.location
+    assert located is not None
+    assert located.model_dump() == {
+        "lat": 47.606212,
+        "lon": -122.33207,
+        "accuracy_m": 4.3,
+        "fix_time": "2027-01-15T08:00:01.500Z",
+    }
+    for vague in (None, replace(here, accuracy_m=None), replace(here, time=None)):
+        assert match_event(an_alert(place=vague), CONTEXT).data.location is None
+
+
 def test_what_is_sent_is_what_the_schema_accepts():
-    for alert in (an_alert(), an_alert(2, match=ulid(1))):
+    here = Fix(-90.0, 180.0, 0.0, Wall(1_800_000_001.5), Monotonic(9.0))
+    for alert in (an_alert(), an_alert(2, match=ulid(1)), an_alert(3, place=here)):
         event = match_event(alert, CONTEXT)
         assert MatchEvent.model_validate_json(encode(event)) == event
 

@@ -17,6 +17,7 @@ from agent.runtime.board import Board
 from agent.runtime.delivery_status import DeliveryStatus
 from agent.runtime.health import Conditions, HealthReporter, Sources
 from agent.runtime.report import run_report
+from agent.values.hardware import BatteryLevel, HardwareState
 from tests.support.agents import NOBODY, Rig
 from tests.support.clocks import FakeClock
 from tests.support.delivery_world import ScriptedTransport
@@ -110,6 +111,20 @@ def test_soon_after_the_start_and_then_every_minute() -> None:
     assert (first.session, first.state, first.armed) == (3, "disarmed", False)
     assert first.sync is not None
     assert (first.sync.kind, first.sync.fault) == ("refused", "rollback")
+
+
+def test_battery_and_heat_where_the_hardware_tells() -> None:
+    world = World()
+    world.pass_time(6)
+    assert (world.said()[0].battery, world.said()[0].temperature_c) == (None, None)
+    hardware = HardwareState(BatteryLevel(37.0, charging=False, volts=3.7), 51.4)
+    world.conditions = replace(world.conditions, hardware=hardware)
+    world.pass_time(60)
+    told = world.said()[1]
+    assert told.battery is not None
+    assert (told.battery.percent, told.battery.charging) == (37.0, False)
+    assert told.temperature_c == 51.0
+    assert "bodycam_battery_percent 37\n" in world.file.texts[1]
 
 
 def test_whoever_asks_gets_one_but_not_as_often_as_he_likes() -> None:

@@ -11,8 +11,9 @@ from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.sealing_writer import SealedEvents
 from agent.errors import DiskError, RefusedError
 from agent.runtime.orders import Arm, Disarm, NewGallery
-from agent.values import Alert, Monotonic, OutboxEntry
+from agent.values import Alert, Monotonic, OutboxEntry, Wall
 from agent.values.activation import KeptActivation
+from agent.values.place import Fix
 from tests.support.agents import MAN, NOBODY, STRANGER, Rig, gallery_of
 from tests.support.alerts import CONTEXT
 
@@ -46,6 +47,17 @@ def test_the_listed_man_raises_one_alert_on_disk_told_and_audited(rig: Rig) -> N
     assert kind == "alert"
     assert fields["event"] == firsts[0].id
     assert "entry" not in fields  # a stolen log tells nobody's id
+
+
+def test_an_alert_says_where_the_camera_is_when_that_is_known(rig: Rig) -> None:
+    rig.here = Fix(47.6, -122.3, 4.0, Wall(1_800_000_000.0), Monotonic(1000.0))
+    rig.arm()
+    rig.show(MAN, 1.5)
+    rig.here = None
+    rig.show(MAN, 30.0)
+    told = [json.loads(entry.payload)["data"]["location"] for entry in rig.outbox.pending(10)]
+    assert told[0]["lat"] == 47.6
+    assert told[-1] is None
 
 
 def test_a_stranger_leaves_nothing(rig: Rig) -> None:

@@ -1,0 +1,94 @@
+"""Lamp and vibrator as the kernel shows them: folders of class/leds (Documentation/leds)."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Final
+
+from agent.adapters.sysfs import read_text
+from agent.ports.log import Log
+from agent.stages.indication import Signal, signal_for
+from agent.values.states import State
+
+_FULL: Final = "255"
+"""Brightness where `max_brightness` cannot be read; the kernel takes its own maximum instead."""
+
+
+class SysfsIndicator:
+    """Implements `agent.ports.indicator.Indicator`.
+
+    Args:
+        root: `/sys`, or what stands in for it.
+        led, haptic: folders of class/leds; empty: none.
+        log: told, once, that something cannot be written.
+    """
+
+    def __init__(self, root: Path, led: str, haptic: str, log: Log) -> None:
+        folder = root / "class" / "leds"
+        self._led = folder / led if led else None
+        self._haptic = folder / haptic if haptic else None
+        self._log = log
+        self._lock = threading.Lock()
+        self._shown: State | None = None
+        self._troubled = False
+
+    def show(self, state: State) -> None:
+        with self._lock:
+            if state == self._shown:
+                return
+            first, self._shown = self._shown is None, state
+            signal = signal_for(state)
+            try:
+                if self._led is not None:
+                    _light(self._led, signal)
+                if self._haptic is not None and signal.buzz_ms and not first:
+                    _buzz(self._haptic, signal.buzz_ms)
+            except OSError as error:
+                self._complain(f"{error.filename}: {error.strerror}")
+            else:
+                self._troubled = False
+
+    def _complain(self, trouble: str) -> None:
+        if not self._troubled:
+            self._troubled = True
+            self._log.warning("the state cannot be shown", reason=trouble)
+
+
+def _light(led: Path, signal: Signal) -> None:
+    """Steady or dark by brightness; blinking by the kernel's timer, steady where it has none."""
+    full = read_text(led / "max_brightness") or _FULL
+    if signal.on_ms and signal.off_ms:
+        try:
+            _write(led / "trigger", "timer")
+            _write(led / "delay_on", str(signal.on_ms))
+            _write(led / "delay_off", str(signal.off_ms))
+        except OSError:
+            _write(led / "brightness", full)
+        return
+    _write(led / "trigger", "none")
+    _write(led / "brightness", full if signal.on_ms else "0")
+
+
+def _buzz(vibrator: Path, for_ms: int) -> None:
+    """One pulse by the kernel's transient trigger."""
+    _write(vibrator / "trigger", "transient")
+    _write(vibrator / "duration", str(for_ms))
+    _write(vibrator / "state", "1")
+    _write(vibrator / "activate", "1")
+
+
+def _write(file: Path, text: str) -> None:
+    """Into a file that is there; the kernel takes one write for one value.
+
+    Raises:
+        OSError: it is not there, may not be written, or does not take this.
+    """
+    handle = os.open(file, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+    try:
+        os.write(handle, text.encode("ascii"))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from None
+    finally:
+        os.close(handle)
