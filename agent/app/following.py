@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from typing import Any
@@ -72,15 +73,17 @@ class Follower:
         )
 
 
-def open_vault(context: Context, space: str) -> Vault:
+def open_vault(context: Context, space: str, passphrase: str = "") -> Vault:
     """The secrets of this device, for a command. To be closed.
 
     Args:
         context: of the command.
         space: family of the embedder in use.
+        passphrase: opens a locked store for this command; the audit log says so.
 
     Raises:
-        RefusedError: it has no identity, or is locked: only the running agent has its keys.
+        RefusedError: it has no identity, the passphrase is wrong, or it is locked: only the
+            running agent has its keys.
         BodycamError: something of it is damaged.
     """
     if not context.provisioned:
@@ -88,8 +91,15 @@ def open_vault(context: Context, space: str) -> Vault:
             "this device has no identity yet, so it follows no list: bodycam-agent provision"
         )
     vault = vault_of(context, space)
+    if vault.locked and passphrase:
+        request = ControlRequest(command="unlock", passphrase=passphrase)
+        Unlocking(vault, context.audit(), context.clock, lambda: None)(request, os.getuid())
     if vault.locked:
-        raise RefusedError(f"{vault.locked} (a running agent has the keys in its memory alone)")
+        how = "--passphrase-file here, or " if vault.keystore.identity.unlock == "operator" else ""
+        raise RefusedError(
+            f"the store is locked, and a running agent has the keys in its memory alone: {how}"
+            f"{vault.keystore.how_to_unlock} and bodycam-agent ctl status"
+        )
     return vault
 
 

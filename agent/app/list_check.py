@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import ExitStack
 from typing import Any, Final
 
 import numpy as np
 
 from agent.adapters.device_identity import read_root
+from agent.adapters.gallery import build_gallery
 from agent.adapters.sealed_values import Installed
 from agent.adapters.tuf_verify import verify_metadata
 from agent.app.context import Context
 from agent.app.following import open_vault
-from agent.app.lists import open_lists
 from agent.app.sync import last_good_look
 from agent.app.vault import Vault
 from agent.errors import DataError, RefusedError
@@ -28,25 +27,28 @@ _ITSELF: Final = 0.999
 """Similarity of a template with itself, rounding allowed."""
 
 
-def check_list(context: Context) -> dict[str, Any]:
+def check_list(context: Context, passphrase: str = "") -> dict[str, Any]:
     """Everything about the synced list that can be checked without the network.
+
+    Args:
+        context: of the command.
+        passphrase: of a locked store.
 
     Raises:
         RefusedError: no identity, or a locked store.
         DataError: what is wrong.
     """
-    space = context.models().embedder.identity.space
-    vault = open_vault(context, space)
+    vault = open_vault(context, context.models().embedder.identity.space, passphrase)
     try:
         stored, installed = _load(vault, context)
         root = read_root(context.keys_dir, vault.keystore.identity)
         metadata = verify_metadata(context.state_dir / "tuf", root)
     finally:
         vault.close()
-    with ExitStack() as undo:
-        gallery = open_lists(context, space, context.audit(), undo).gallery
-        searched = _find_themselves(stored, gallery, now=context.clock.wall())
-    late = sorted(role for role, end in metadata.expires.items() if end <= context.clock.wall())
+    now = context.clock.wall()
+    gallery = build_gallery(stored, now=now, config=context.config.watchlist, threads=1)
+    searched = _find_themselves(stored, gallery, now=now)
+    late = sorted(role for role, end in metadata.expires.items() if end <= now)
     return {
         "list": {"id": stored.id, "version": stored.version},
         "entries": len(stored.columns),
@@ -58,14 +60,18 @@ def check_list(context: Context) -> dict[str, Any]:
     }
 
 
-def figures(context: Context) -> dict[str, Any]:
+def figures(context: Context, passphrase: str = "") -> dict[str, Any]:
     """The synced list in numbers.
+
+    Args:
+        context: of the command.
+        passphrase: of a locked store.
 
     Raises:
         RefusedError: no identity, a locked store, or a list that may not be used any more.
         DataError, DiskError: there is no list, or it cannot be read.
     """
-    vault = open_vault(context, context.models().embedder.identity.space)
+    vault = open_vault(context, context.models().embedder.identity.space, passphrase)
     try:
         stored, installed = _load(vault, context)
     finally:

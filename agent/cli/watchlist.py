@@ -57,9 +57,10 @@ def register(subparsers: Any) -> None:
     )
     gone.add_argument("entries", metavar="ENTRY", nargs="*", default=[])
     gone.add_argument("--subject", metavar="ID", action="append", default=[])
-    actions.add_parser(
+    stats = actions.add_parser(
         "stats", help="counts by basis, purpose, expiry and embedder", epilog=_EXAMPLES
     )
+    watchlist_sync.take_passphrase(stats)
     watchlist_sync.register(actions)
 
 
@@ -155,9 +156,8 @@ def _remove(args: argparse.Namespace, context: Context) -> int:
 
 
 def _stats(args: argparse.Namespace, context: Context) -> int:
-    del args
     if context.provisioned:
-        answer = watchlist_sync.stats(context)
+        answer = watchlist_sync.stats(args, context)
     else:
         answer = _figures(context.watchlist().load(), context.clock.wall())
     if context.json:

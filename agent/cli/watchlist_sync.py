@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.cli.common import print_json, say
@@ -24,7 +25,7 @@ _NOT_FOR_US: Final = frozenset({Fault.REMOVED, Fault.NOT_OURS})
 _EXAMPLES = """examples:
   bodycam-agent watchlist sync
   bodycam-agent watchlist sync --json --set sync.bandwidth_kb_s=200
-  bodycam-agent watchlist verify
+  bodycam-agent watchlist verify --passphrase-file shift.txt
 
 exit codes of sync: 0 the list in use is the newest; 65 what the server offers was refused; 69 no
 answer, or none that means anything; 77 no list is for this device, or its store is locked.
@@ -32,23 +33,40 @@ answer, or none that means anything; 77 no list is for this device, or its store
 
 
 def register(actions: Any) -> None:
-    actions.add_parser(
+    sync = actions.add_parser(
         "sync",
         help="look for a newer list of the agency, now",
         description="Fetches, verifies and installs. Where an agent runs, it is asked to do it.",
         epilog=_EXAMPLES,
     )
-    actions.add_parser(
+    verify = actions.add_parser(
         "verify",
         help="check the synced list on disk again, all of it",
         description="Signatures from the trust root on, every shard, every entry against the "
         "policy, and that a sample finds itself. Exit 65 with the reason when something is wrong.",
         epilog=_EXAMPLES,
     )
+    for parser in (sync, verify):
+        take_passphrase(parser)
+
+
+def take_passphrase(parser: argparse.ArgumentParser) -> None:
+    """For commands that read the store themselves."""
+    parser.add_argument(
+        "--passphrase-file",
+        metavar="F",
+        type=Path,
+        help="of a store in mode operator; 0600, first line (where no unlocked agent is asked)",
+    )
+
+
+def _passphrase(args: argparse.Namespace) -> str:
+    from agent.adapters.private_files import read_passphrase
+
+    return "" if args.passphrase_file is None else read_passphrase(args.passphrase_file)
 
 
 def run_sync(args: argparse.Namespace, context: Context) -> int:
-    del args
     from agent.adapters.state_dir import StateLock, prepare
 
     prepare(context.state_dir)
@@ -58,16 +76,15 @@ def run_sync(args: argparse.Namespace, context: Context) -> int:
     except UnavailableError:
         return _ask_agent(context)
     try:
-        return _sync_here(context)
+        return _sync_here(context, _passphrase(args))
     finally:
         lock.release()
 
 
 def run_verify(args: argparse.Namespace, context: Context) -> int:
-    del args
     from agent.app.list_check import check_list
 
-    found = check_list(context)
+    found = check_list(context, _passphrase(args))
     if context.json:
         print_json(found)
         return int(Exit.OK)
@@ -82,7 +99,7 @@ def run_verify(args: argparse.Namespace, context: Context) -> int:
     return int(Exit.OK)
 
 
-def stats(context: Context) -> dict[str, Any]:
+def stats(args: argparse.Namespace, context: Context) -> dict[str, Any]:
     """The synced list in numbers; how it is searched is for the running agent to say."""
     from agent.app.list_check import figures
 
@@ -90,14 +107,14 @@ def stats(context: Context) -> dict[str, Any]:
         search = _status(context)["search"]
     except UnavailableError:
         search = None
-    return {**figures(context), "search": search}
+    return {**figures(context, _passphrase(args)), "search": search}
 
 
-def _sync_here(context: Context) -> int:
+def _sync_here(context: Context, passphrase: str) -> int:
     from agent.adapters.http_fetch import exposure
     from agent.app.following import Follower, open_vault
 
-    vault = open_vault(context, context.models().embedder.identity.space)
+    vault = open_vault(context, context.models().embedder.identity.space, passphrase)
     try:
         warning = exposure(context.config.sync.url or vault.keystore.identity.url)
         if warning:

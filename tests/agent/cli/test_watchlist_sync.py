@@ -107,6 +107,23 @@ def test_a_locked_store_can_only_be_synced_by_the_agent_that_has_its_keys(
         agent("watchlist", "sync")
 
 
+def test_the_operator_opens_a_locked_store_for_one_command(agent, world, server, tmp_path):
+    world.publish([people(1, 2)], [provision(agent, world, server, tmp_path, "operator")])
+    words = ("--passphrase-file", tmp_path / "pass.txt")
+    assert agent("watchlist", "sync", *words).code == 0
+    assert agent("watchlist", "verify", *words, "--json").json["searched"] == 2
+    assert agent("watchlist", "stats", *words, "--json").json["entries"] == 2
+    with pytest.raises(RefusedError, match="--passphrase-file here"):
+        agent("watchlist", "verify")
+    (tmp_path / "pass.txt").write_text("another\n")
+    with pytest.raises(RefusedError, match="wrong passphrase"):
+        agent("watchlist", "stats", *words)
+    log = (tmp_path / "state" / "audit" / "audit.jsonl").read_text().splitlines()
+    kinds = [record["kind"] for record in map(json.loads, log)]
+    assert kinds.count("unlock") == 3
+    assert kinds[-1] == "refusal"
+
+
 def test_verify_looks_at_everything(agent, world, key):
     world.publish([people(1, 2), people(3)], [key])
     agent("watchlist", "sync")
