@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
+from firmware_sim.cli_stories import add_render
 from firmware_sim.errors import Exit, SimError
 
 _MAX_PIXELS = 120_000_000
@@ -33,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     try:
         arguments = _parser().parse_args(argv)
-        return _run(arguments)
+        # OpenCV reads this when it is loaded: a picture that would fill the memory is not decoded.
+        os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MAX_PIXELS))
+        return int(arguments.do(arguments))
     except SystemExit as done:  # --help and --version
         return int(done.code or 0)
     except SimError as error:
@@ -42,8 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    # OpenCV reads this when it is loaded: a picture that would fill the memory is not decoded.
-    os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(_MAX_PIXELS))
     from firmware_sim.player import Encoder
     from firmware_sim.run import RunOptions, run_camera
 
@@ -99,10 +100,12 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
+    add_render(commands)
     return parser
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
+    run.set_defaults(do=_run)
     add = run.add_argument
     add(
         "--play",

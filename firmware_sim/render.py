@@ -1,0 +1,166 @@
+"""`bodycam-sim render`: a story as a film or as pictures, with the truth about each frame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+
+from firmware_sim.errors import Exit, SimError
+from firmware_sim.footage import quieten_decoders
+from firmware_sim.player import Encoder, StreamPart
+from firmware_sim.scene.scene import Scene, SceneSetup
+from firmware_sim.scene.sprite import U8
+from firmware_sim.scene.truth import FrameTruth
+from firmware_sim.story.format import Story
+from firmware_sim.story.staging import entries, stage
+
+TRUTH_FORMAT = "bodycam.truth.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderOptions:
+    """What to render, and where to.
+
+    Attributes:
+        name: of the story.
+        story: itself.
+        footage: folder with the files of the asset lock.
+        out: `.mp4` (MPEG-4), `.avi` (motion JPEG) or a folder for JPEGs; None: truth only.
+        truth: JSON lines; None: no truth.
+        size: another width and height.
+        seed: another seed.
+    """
+
+    name: str
+    story: Story
+    footage: Path
+    out: Path | None
+    truth: Path | None
+    size: tuple[int, int] | None = None
+    seed: int | None = None
+
+
+def render(options: RenderOptions, *, progress: Callable[[int, int], None]) -> int:
+    """Render it all; the number of frames.
+
+    Args:
+        options: what.
+        progress: told the frames done, and of how many.
+
+    Raises:
+        SimError: footage or folder is missing, or the disk is full.
+    """
+    quieten_decoders()
+    setup = stage(options.story, size=options.size, seed=options.seed)
+    scene = Scene(setup, options.footage)
+    film = _open_film(options, setup) if options.out is not None else _Nothing()
+    lines = [json.dumps(truth_head(options.name, options.story, setup))]
+    try:
+        for number in range(setup.frames):
+            image, truth = scene.frame(number)
+            film.write(number, image)
+            lines.append(json.dumps(truth.as_json()))
+            progress(number + 1, setup.frames)
+    except OSError as error:
+        raise SimError(f"{options.out}: cannot be written ({error.strerror})", Exit.DISK) from None
+    finally:
+        film.close()
+    if options.truth is not None:
+        _write_lines(options.truth, lines)
+    return setup.frames
+
+
+def truth_head(name: str, story: Story, setup: SceneSetup) -> dict[str, Any]:
+    """The first line of a truth file."""
+    return {
+        "format": TRUTH_FORMAT,
+        "story": name,
+        "seed": setup.seed,
+        "width": setup.width,
+        "height": setup.height,
+        "fps": setup.fps,
+        "frames": setup.frames,
+        "identities": len({extra.who for extra in setup.extras}),
+        "entries": entries(story),
+    }
+
+
+def parts(
+    scene: Scene, quality: int, *, start_us: int, seen: Callable[[FrameTruth], None]
+) -> Iterator[StreamPart]:
+    """A scene as the parts of a camera's stream; `seen` is told the truth of each."""
+    encode = Encoder(quality)
+    for number in range(scene.setup.frames):
+        image, truth = scene.frame(number)
+        seen(truth)
+        yield StreamPart(encode(image), start_us + truth.at_us)
+
+
+class _Film(Protocol):
+    def write(self, number: int, image: U8) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class _Nothing:
+    def write(self, number: int, image: U8) -> None:
+        """No film is wanted."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Folder:
+    def __init__(self, folder: Path, quality: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._encode = folder, Encoder(quality)
+
+    def write(self, number: int, image: U8) -> None:
+        (self._folder / f"{number:06d}.jpg").write_bytes(self._encode(image))
+
+    def close(self) -> None:
+        """Every picture is closed already."""
+
+
+class _Video:
+    def __init__(self, path: Path, setup: SceneSetup) -> None:
+        jpegs = path.suffix == ".avi"
+        code = cv2.VideoWriter.fourcc(*("MJPG" if jpegs else "mp4v"))
+        api = cv2.CAP_OPENCV_MJPEG if jpegs else cv2.CAP_FFMPEG
+        size = (setup.width, setup.height)
+        self._writer = cv2.VideoWriter(str(path), api, code, setup.fps, size)
+        if not self._writer.isOpened():
+            raise SimError(f"{path}: cannot be written as a film", Exit.DISK)
+
+    def write(self, number: int, image: U8) -> None:
+        del number
+        self._writer.write(image)
+
+    def close(self) -> None:
+        self._writer.release()
+
+
+def _open_film(options: RenderOptions, setup: SceneSetup) -> _Film:
+    path = options.out
+    if path is None:
+        return _Nothing()
+    if path.suffix in (".mp4", ".avi"):
+        return _Video(path, setup)
+    if path.suffix:
+        raise SimError(f"{path}: films are .mp4 or .avi, anything else is a folder", Exit.USAGE)
+    try:
+        return _Folder(path, options.story.camera.jpeg_quality)
+    except OSError as error:
+        raise SimError(f"{path}: cannot be written ({error.strerror})", Exit.DISK) from None
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    try:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SimError(f"{path}: cannot be written ({error.strerror})", Exit.DISK) from None

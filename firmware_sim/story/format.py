@@ -1,0 +1,163 @@
+"""The format of a story: agent/docs/stories.md tells it for people."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from firmware_sim.scene.cast import cast_names, may_be_listed
+
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+Metres = Annotated[float, Field(ge=-60, le=60)]
+Factor = Annotated[float, Field(gt=0, le=100)]
+Degrees = Annotated[float, Field(ge=-180, le=180)]
+Place = tuple[Seconds, Metres, Metres]
+"""Seconds, metres to the right, metres ahead."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Motion(_Part):
+    """From this time on the wearer moves like this."""
+
+    at: Seconds = Field(description="Story time, s.")
+    x: Metres = Field(0, description="To the right of the beginning, m.")
+    z: Metres = Field(0, description="Ahead of the beginning, m.")
+    yaw: Degrees = Field(0, description="Where the chest points, to the right, degrees.")
+    gait: Literal["stand", "walk", "run", "bend"] = "stand"
+
+
+class Camera(_Part):
+    width: int = Field(1280, ge=160, le=3840, description="Pixels.")
+    height: int = Field(720, ge=120, le=2160, description="Pixels.")
+    fps: float = Field(15, ge=1, le=60, description="Frames/s.")
+    hfov_deg: float = Field(90, ge=30, le=120, description="Horizontal field of view.")
+    lens_bend: float = Field(0.08, ge=0, le=0.2, description="Barrel distortion, 0: none.")
+    height_m: float = Field(1.4, ge=0.5, le=3, description="Above the ground.")
+    readout_ms: float = Field(20, ge=0, le=60, description="Rolling shutter, first to last row.")
+    jpeg_quality: int = Field(85, ge=30, le=100)
+    infrared: bool = Field(False, description="Night mode: lamp on the camera, grey picture.")
+    motion: tuple[Motion, ...] = Field((Motion(at=0),), min_length=1)
+
+
+class FlareSpec(_Part):
+    azimuth: Degrees = Field(description="To the right of the street's end.")
+    elevation: float = Field(ge=0, le=90)
+    strength: float = Field(0.7, gt=0, le=1)
+
+
+class Light(_Part):
+    kind: Literal["day", "overcast", "backlit", "dusk", "night", "dark"] = "day"
+    brightness: tuple[tuple[Seconds, Factor], ...] = Field(
+        ((0, 1),), min_length=1, description="Points of a factor over time: sun and shade."
+    )
+    flare: FlareSpec | None = None
+
+
+class Person(_Part):
+    who: str = Field(description="Of the cast.")
+    name: str = Field("", description="In the truth; empty: who, or who with a number.")
+    entry: str = Field("", pattern=r"^[A-Za-z0-9_.:-]{0,64}$", description="On the list, if any.")
+    path: tuple[Place, ...] = Field(min_length=1, description="Straight between the points.")
+    look: Literal["camera", "ahead"] | tuple[tuple[Seconds, Degrees], ...] = "camera"
+    height_m: float = Field(1.75, ge=1.2, le=2.1)
+    stand_m: float = Field(0, ge=0, le=10, description="Above the street.")
+    outfit: int = Field(0, ge=0, le=1000)
+
+
+class Crowd(_Part):
+    """People who are not listed, drawn by lot from the rest of the cast."""
+
+    count: int = Field(ge=1, le=400)
+    x: tuple[Metres, Metres] = (-4, 4)
+    z: tuple[Metres, Metres] = (3, 20)
+    speed_m_s: tuple[float, float] = Field((0.9, 1.5), description="0, 0: they stand.")
+    direction: Literal["towards", "away", "both"] = "both"
+    look: Literal["camera", "ahead"] = "ahead"
+    rows: int = Field(0, ge=0, le=20, description="Stand in so many rows, as on steps; 0: by lot.")
+    row_rise_m: float = Field(0.4, ge=0, le=1)
+
+
+class WatchList(_Part):
+    distractors: int = Field(300, ge=0, le=100_000, description="Templates of nobody.")
+
+
+class Event(_Part):
+    """Something happens beside what is seen."""
+
+    at: Seconds = Field(description="Story time, s.")
+    do: Literal[
+        "remove_entry", "cut_link", "stall_camera", "drop_camera", "shift_clock", "battery",
+        "heat", "arm", "disarm",
+    ]  # fmt: skip
+    entry: str = Field("", description="remove_entry: whose.")
+    seconds: Seconds = Field(0, description="cut_link, stall_camera, drop_camera: for how long.")
+    by_s: float = Field(0, description="shift_clock: forwards; below 0: backwards.")
+    percent: float = Field(100, ge=0, le=100, description="battery: charge.")
+    celsius: float = Field(25, ge=-40, le=150, description="heat: of the processor.")
+
+
+class Expect(_Part):
+    """Bounds of the score; whoever misses one fails the story."""
+
+    found_at_least: int = Field(description="Appearances of listed people with an alert.")
+    missed_at_most: int = Field(0, description="Appearances without.")
+    false_alerts_at_most: int = 0
+    lost_at_most: int = Field(0, description="Raised by the agent, never received.")
+    late_at_most: int = Field(0, description="Received later than `late_s`.")
+    late_s: float = Field(5, gt=0, description="Only in stories of pace live.")
+    breaches_at_most: int = 0
+    time_to_alert_s_at_most: float | None = Field(None, description="Median over those found.")
+    distance_m_at_least: float | None = Field(None, description="At the alert; median.")
+    tracks_per_person_at_most: float | None = None
+    states: tuple[str, ...] = Field((), description="States that the device must have told.")
+
+
+class Story(_Part):
+    title: str
+    seed: int = Field(ge=0, lt=2**31)
+    seconds: float = Field(gt=0, le=600)
+    pace: Literal["max", "live"] = Field(
+        "max", description="max: lock-step, every frame; live: real time, for faults of the world."
+    )
+    camera: Camera = Camera()
+    light: Light = Light()
+    rain: float = Field(0, ge=0, le=1)
+    people: tuple[Person, ...] = ()
+    crowd: Crowd | None = None
+    list: WatchList = WatchList()
+    events: tuple[Event, ...] = ()
+    settings: dict[str, str | float | bool] = Field(
+        {}, description="Of the agent, as its --set takes them."
+    )
+    expect: Expect
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Story:
+        known = cast_names()
+        for person in self.people:
+            if person.who not in known:
+                raise ValueError(f"nobody is called {person.who}; the cast is {', '.join(known)}")
+            if person.entry and not may_be_listed(person.who):
+                raise ValueError(f"{person.who} has no photograph for a list")
+            times = [point[0] for point in person.path]
+            if times != sorted(times):
+                raise ValueError(f"the path of {person.who} goes back in time")
+        listed = {(person.who, person.entry) for person in self.people if person.entry}
+        if len({who for who, _ in listed}) != len(listed) or len({e for _, e in listed}) != len(
+            listed
+        ):
+            raise ValueError("an entry is one person, and a person one entry")
+        for person in self.people:
+            if not person.entry and person.who in {who for who, _ in listed}:
+                raise ValueError(f"{person.who} is listed: everybody with that face is")
+        starts = [motion.at for motion in self.camera.motion]
+        if starts != sorted(starts) or starts[0] != 0:
+            raise ValueError("camera.motion begins at 0 and goes on in order of time")
+        late = [event.do for event in self.events if event.at > self.seconds]
+        if late:
+            raise ValueError(f"{late[0]} would happen after the end")
+        return self
