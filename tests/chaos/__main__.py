@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 
 from tests.chaos.backlog import backlog
+from tests.chaos.latency import latency
 from tests.chaos.run import Goal, run
 from tests.chaos.world import ROOT, Cast
 from tests.support.broker import MOSQUITTO
@@ -30,6 +31,8 @@ def main() -> int:
     folder = ROOT / "build" / "chaos"
     if options.backlog:
         return backlog(folder.with_name("chaos-backlog"), cast, options.alerts or 1440)
+    if options.latency:
+        return latency(folder.with_name("chaos-latency"), cast, options.alerts or 400)
     goal = Goal(options.alerts or 1000, options.cuts, options.kills, options.minutes * 60)
     print(
         f"{goal.alerts} alerts, {goal.cuts} cuts, {goal.kills} kills; seed {cast.seed}, "
@@ -49,7 +52,12 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     add = parser.add_argument
-    add("--alerts", type=int, default=0, help="first alerts, at least (1000; backlog: 1440)")
+    add(
+        "--alerts",
+        type=int,
+        default=0,
+        help="first alerts, at least (1000; backlog: 1440; latency: 400)",
+    )
     add("--cuts", type=int, default=100, help="connections cut, at least")
     add("--kills", type=int, default=200, help="kill -9 of device and receiver, at least")
     add("--seed", type=int, default=1)
@@ -58,6 +66,7 @@ def _options() -> argparse.Namespace:
     kinds = ("mosquitto", "amqtt")
     add("--broker", choices=kinds, default=kinds[0] if MOSQUITTO else kinds[1])
     add("--backlog", action="store_true", help="a day offline, then reconnect")
+    add("--latency", action="store_true", help="alert to acknowledgement, undisturbed")
     return parser.parse_args()
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tests.chaos.device import MINUTE_S
-from tests.chaos.figures import share, spread_ms, write
+from tests.chaos.figures import share, spread_ms, until, write
 from tests.chaos.judge import Arrival
 from tests.chaos.truth import Raised, read_truth
 from tests.chaos.world import Cast, World
@@ -51,23 +51,24 @@ def _play(world: World) -> tuple[dict[str, Any], list[str]]:
     world.quiet()
     world.link.weather.refusing = True
     world.start_receivers()
+    until(world.receiving, 30.0)
     began = time.monotonic()
     world.start_device()
-    if not _until(lambda: world.depth() >= minutes, _DAY_TAKES_S):
+    if not until(lambda: world.depth() >= minutes, _DAY_TAKES_S):
         return {}, [f"{world.depth()} of {minutes} in the outbox: {world.last_words('device', 1)}"]
     day_took_s = time.monotonic() - began
     offline = read_truth(world.truth)
     world.quiet(on=False)
     back = time.monotonic()
     world.link.weather = replace(LTE)
-    calm = _until(lambda: len(world.kept_ids() & offline.keys()) >= minutes / 2, _DRAIN_TAKES_S)
+    calm = until(lambda: len(world.kept_ids() & offline.keys()) >= minutes / 2, _DRAIN_TAKES_S)
     world.link.cut()
-    calm &= _until(lambda: offline.keys() <= world.kept_ids(), _DRAIN_TAKES_S)
+    calm &= until(lambda: offline.keys() <= world.kept_ids(), _DRAIN_TAKES_S)
     drained_s = time.monotonic() - back
     world.quiet()
-    calm &= _until(lambda: world.depth() == 0, _DRAIN_TAKES_S)
+    calm &= until(lambda: world.depth() == 0, _DRAIN_TAKES_S)
     world.end_device(signal.SIGTERM)
-    _until(lambda: not world.device_lives(), 10.0)
+    until(lambda: not world.device_lives(), 10.0)
     figures, broken = judged(
         offline, read_truth(world.truth), world.kept(), ahead_s=minutes * MINUTE_S, back=back
     )
@@ -146,12 +147,3 @@ def in_order(offline: Mapping[str, Raised], *, live_since: float) -> list[str]:
         return one.at <= live_since, -one.priority, one.at
 
     return [one.id for one in sorted(offline.values(), key=place)]
-
-
-def _until(holds: Callable[[], bool], seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True

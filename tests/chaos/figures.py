@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from tests.chaos.device import DELIVERED
 
 SHARES = {"p50": 0.5, "p95": 0.95, "max": 1.0}
 
@@ -36,3 +39,19 @@ def write(path: Path, figures: dict[str, Any], broken: Sequence[str]) -> int:
         print(f"  BROKEN  {line}")
     print("  " + ("BROKEN" if broken else "as it must be"))
     return 1 if broken else 0
+
+
+def delivered(folder: Path) -> list[tuple[str, float]]:
+    """What the device's latest life was told of: id, monotonic seconds."""
+    path = folder / DELIVERED
+    return [tuple(one) for one in json.loads(path.read_text())] if path.exists() else []
+
+
+def until(holds: Callable[[], bool], seconds: float) -> bool:
+    """Wait for something, at most so long; whether it came."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True

@@ -159,6 +159,11 @@ class World:
         if self.cast.receiver == "hub":
             self._start("observer", self._observer("--mute"))
 
+    def receiving(self) -> bool:
+        """Whether the hub has subscribed."""
+        hub = self.cast.receiver == "hub"
+        return not hub or "; receiving" in self.last_words("receiver")
+
     def start_receiver(self) -> None:
         """The one that acknowledges."""
         hub = self.cast.receiver == "hub"
