@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.adapters.activation_file import BOOT_ID
 from agent.adapters.clock import SystemClock
-from agent.adapters.counter_file import read_counter, write_counter
+from agent.adapters.counter_file import overwrite_counter, read_counter, write_counter
 from agent.adapters.outbox_bounds import add_gap, give_up, give_way, keep_within, read_gap
 from agent.adapters.outbox_file import OutboxFile
 from agent.adapters.outbox_rescue import Rescue, Salvage
@@ -243,20 +243,26 @@ class SqliteOutbox:
         """
         rows = self._file.read("SELECT value FROM meta WHERE key = ?", (key,))
         value = 1 + max(read_counter(self._counters, key), rows[0][0] if rows else 0)
-        self._write_beside(key, value)
-        self._file.write(lambda db: db.execute("REPLACE INTO meta VALUES (?, ?)", (key, value)))
+        beside = self._write_beside(key, value)
+        try:
+            self._file.write(lambda db: db.execute("REPLACE INTO meta VALUES (?, ?)", (key, value)))
+        except DiskError as error:  # a start there must not stop what waits from being delivered
+            if not (beside and self._reserve is not None and self._reserve.is_full(error)):
+                raise
         return value
 
-    def _write_beside(self, key: str, value: int) -> None:
-        """On a full disk in the reserve; without any room the database alone counts."""
+    def _write_beside(self, key: str, value: int) -> bool:
+        """On a full disk in the reserve, or else in place; whether it is on the medium."""
         if self._reserve is None:
             write_counter(self._counters, key, value)
-            return
+            return True
         try:
             self._reserve.keep_going(lambda: write_counter(self._counters, key, value))
         except DiskError as error:
             if not self._reserve.is_full(error):
                 raise
+            return overwrite_counter(self._counters, key, value)
+        return True
 
     def _salvaged(self, salvage: Salvage) -> None:
         self.salvages.append(salvage)

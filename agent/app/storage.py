@@ -61,7 +61,7 @@ class Storage:
         size = int(config.storage.reserve_mb * _MB)
         self._reserve = Reserve(state_dir / "reserve", size, self.watch) if size else None
         if self._reserve is not None and not self._reserve.take():
-            log.warning("no room for the reserve: free some space", source=str(state_dir))
+            self._reserve.release()  # what is left of the disk is what is left of the reserve
         self._reserved = ReservedLedger(audit, self._reserve) if self._reserve else None
         self.ledger: Ledger = self._reserved or audit
         self.outbox = SqliteOutbox(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.faults import LONGEST_STALL_S, Faults
+from tests.chaos.figures import until
 from tests.chaos.judge import FullDisk, Verdict, judge
 from tests.chaos.truth import read_truth
 from tests.chaos.world import Cast, World
@@ -17,7 +18,9 @@ from tests.support.small_disk import fill
 _CALM_S = 150.0
 """So long may everything that waits take to arrive once all is well."""
 _FULL_HZ = 40.0
-_FULL_S = 25.0
+_FULL_S = 60.0
+_GIVEN_UP = 20
+"""Alerts that the full disk has no room for: enough to see that they are counted."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +55,9 @@ def _run(world: World, goal: Goal) -> Verdict:
     reached = _reached(world, faults, goal)
     faults.heal()
     full = _fill_disk(world, faults) if world.disk else None
-    world.quiet()
     calm = _settle(world, faults)
     world.end_device(signal.SIGTERM)
+    until(lambda: not world.device_lives(), 10.0)
     verdict = judge(
         read_truth(world.truth),
         world.kept(),
@@ -111,6 +114,7 @@ def _add(verdict: Verdict, world: World, faults: Faults) -> None:
 def _fill_disk(world: World, faults: Faults) -> FullDisk:
     """Offline on a full disk, killed there too, until alerts must give way; then there is room."""
     _settle(world, faults)
+    world.quiet(on=False)
     world.end_device()
     world.link.weather.refusing = True
     world.link.cut()
@@ -119,8 +123,8 @@ def _fill_disk(world: World, faults: Faults) -> FullDisk:
     world.settle(_FULL_HZ)
     died = faults.tally.died
     world.start_device()
-    for _ in range(3):
-        faults.wait(_FULL_S / 3)
+    for share in (0.3, 0.6, 1.0):
+        faults.until(lambda: _given_up(world) >= _GIVEN_UP * share, _FULL_S / 3)  # noqa: B023
         world.end_device()
         world.start_device()
     faults.tally.died = died  # on a full disk it may end, and is started again
@@ -132,15 +136,16 @@ def _fill_disk(world: World, faults: Faults) -> FullDisk:
     return FullDisk(began, time.monotonic())
 
 
+def _given_up(world: World) -> int:
+    return sum(one.fate == "given_up" for one in read_truth(world.truth).values())
+
+
 def _settle(world: World, faults: Faults) -> bool:
-    """Wait until everything that was raised has arrived, and the outbox is empty."""
-    end = time.monotonic() + _CALM_S
+    """Nobody is seen any more; wait until everything that was raised has arrived."""
     world.quiet()
-    try:
-        while time.monotonic() < end:
-            faults.wait(0.5)
-            if world.depth() == 0:
-                return True
-        return False
-    finally:
-        world.quiet(on=False)
+    end = time.monotonic() + _CALM_S
+    while time.monotonic() < end:
+        faults.wait(0.5)
+        if world.depth() == 0:
+            return True
+    return False

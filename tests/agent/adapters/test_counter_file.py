@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.adapters.counter_file import read_counter, write_counter
+from agent.adapters.counter_file import overwrite_counter, read_counter, write_counter
 from agent.errors import DiskError
 
 
@@ -31,3 +31,14 @@ def test_what_cannot_be_read_counts_as_nothing(tmp_path, content):
 def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
     with pytest.raises(DiskError, match="no such file"):
         write_counter(tmp_path / "nowhere" / "counters", "session", 1)
+
+
+def test_in_place_it_takes_no_block_more_and_makes_no_file(tmp_path):
+    path = tmp_path / "counters"
+    assert not overwrite_counter(path, "session", 10)
+    assert not path.exists()
+    for before, after in ((9, 10), (10, 9)):
+        write_counter(path, "session", before)
+        inode = path.stat().st_ino
+        assert overwrite_counter(path, "session", after)
+        assert (read_counter(path, "session"), path.stat().st_ino) == (after, inode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.support.outboxes import PAGE, leaves, spoil
 from tests.support.small_disk import fill, small_disk
 
 CONFIG = Config.model_validate({"storage": {"reserve_mb": 1}, "delivery": {"max_events": 10}})
+ROOMY = Config.model_validate({"storage": {"reserve_mb": 1}})
 
 
 class Device:
@@ -126,5 +128,35 @@ def test_without_a_reserve_the_audit_log_is_the_plain_one(tmp_path):
 def test_no_room_for_the_reserve_is_said(disk):
     fill(disk, spare=60 * PAGE)
     device = Device(disk)
-    assert device.log.messages("warning") == ["no room for the reserve: free some space"]
+    assert device.log.messages("error") == ["the reserve is in use"]
+    assert "full; free some space" in device.board.condition.storage
     device.undo.close()
+
+
+def test_after_a_restart_the_outbox_leaves_the_audit_log_its_half_of_the_reserve(disk):
+    fill(disk, spare=800_000)
+    device = Device(disk, ROOMY)
+    for number in range(200):
+        device.storage.outbox.put(an_entry(number, payload=bytes(5000)))
+    status = os.statvfs(disk)
+    assert 300_000 < status.f_bavail * status.f_frsize < 600_000
+    counts = device.storage.outbox.counts()
+    assert counts.given_up == 200 - counts.events > 0
+    device.undo.close()
+
+
+def test_it_starts_though_not_a_block_is_free_and_the_log_cannot_be_emptied(disk):
+    killed = Device(disk, ROOMY)
+    killed.storage.outbox.count_up("session")
+    killed.storage.outbox.tidy()
+    for number in range(5):
+        killed.storage.outbox.put(an_entry(number, payload=bytes(9000)))
+    killed.storage._reserve.release()
+    fill(disk)
+    for session in (2, 3):
+        again = Device(disk, ROOMY)
+        assert again.storage.outbox.count_up("session") == session
+        assert len(again.storage.outbox.pending(10)) == 5
+        assert "nothing more can be recorded" in again.board.condition.storage
+        again.undo.close()
+    killed.undo.close()
