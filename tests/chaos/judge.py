@@ -84,7 +84,9 @@ def judge(
     raised = {key for key, one in truth.items() if one.fate != "about" or key in ids}
     missing = raised - ids
     excused = {key for key in missing if full is not None and truth[key].at <= full.ended}
-    unsure = truth.keys() - raised if full is not None else set()
+    unsure = {
+        key for key in truth.keys() - raised if full and full.began <= truth[key].at <= full.ended
+    }
     told_outside, told_inside = _gaps(kept, full)
     given_up = min(len(excused), told_inside)
     lost = len(missing) - given_up
