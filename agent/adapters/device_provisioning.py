@@ -45,6 +45,7 @@ def generate(
     passphrase: str | None = None,
     *,
     commit: Callable[[ProvisioningRequest], object],
+    first_use: Callable[[DeviceKeys], object] = lambda _: None,
     cost: ScryptCost = DEFAULT_COST,
 ) -> Identity:
     """Make the keys of a new device.
@@ -55,6 +56,7 @@ def generate(
         passphrase: for `unlock: operator` only.
         commit: given the answer to the hub once the keys are on disk, aside; hands it over and
             records it. When it raises, there is no identity.
+        first_use: given the keys then, the only time that they are open without being unlocked.
         cost: of a guess of the passphrase.
 
     Raises:
@@ -73,6 +75,7 @@ def generate(
         write_aside(aside / ROOT, file.root)
         sync_directory(aside)
         commit(_request(file, keys))
+        first_use(keys)
         aside.rename(directory)
         sync_directory(directory.parent)
     except OSError as error:

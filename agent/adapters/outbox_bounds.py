@@ -1,6 +1,7 @@
 """Who gives way when there is no room, and the count of those who did. SQL on an open transaction.
 
-Lowest priority first, then the oldest; a gap event never, so that a gap makes no gap.
+Lowest priority first, then the oldest; a gap event never, so that a gap makes no gap. What is no
+alert (a priority below 0) goes first and is not counted: nothing is lost with it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from agent.values import Gap, Loss, Wall
 
 _ALL = "SELECT count(*), total(size) FROM entry"
 _VICTIMS = "SELECT seq, size FROM entry WHERE NOT gap ORDER BY priority, seq"
+
+_ALERT = "SELECT created_at FROM entry WHERE seq = ? AND priority >= 0"
 
 
 def keep_within(db: sqlite3.Connection, *, max_events: int, max_bytes: int) -> None:
@@ -36,7 +39,7 @@ def give_up(db: sqlite3.Connection, loss: Loss, chosen: Iterable[int]) -> int:
     """Erase these rows, and count them."""
     times: list[float] = []
     for seq in chosen:
-        times += [at for (at,) in db.execute("SELECT created_at FROM entry WHERE seq = ?", (seq,))]
+        times += [at for (at,) in db.execute(_ALERT, (seq,))]
         db.execute("DELETE FROM entry WHERE seq = ?", (seq,))
     if times:
         add_gap(db, Gap(Wall(min(times)), Wall(max(times)), {loss: len(times)}))

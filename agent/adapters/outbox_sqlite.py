@@ -31,8 +31,8 @@ _LIVE = "parked IS NULL AND boot = ? AND at > ?"
 _HISTORICAL = "parked IS NULL AND (boot <> ? OR at IS NULL OR at <= ?)"
 _ORDER = "ORDER BY priority DESC, seq LIMIT ?"
 _COUNTS = (
-    "SELECT count(*), (SELECT count(*) FROM entry WHERE parked IS NOT NULL), total(size),"
-    " (SELECT total(events) FROM given_up) FROM entry"
+    "SELECT count(*), (SELECT count(*) FROM entry WHERE parked IS NOT NULL AND priority >= 0),"
+    " total(size), (SELECT total(events) FROM given_up) FROM entry WHERE priority >= 0"
 )
 """Each from an index: events are large, and this is asked often."""
 _INSERT = (
@@ -156,7 +156,7 @@ class SqliteOutbox:
         return self._file.run(work)
 
     def depth(self) -> int:
-        count: int = self._file.read("SELECT count(*) FROM entry")[0][0]
+        count: int = self._file.read("SELECT count(*) FROM entry WHERE priority >= 0")[0][0]
         return count
 
     def counts(self) -> OutboxCounts:
@@ -199,7 +199,7 @@ class SqliteOutbox:
 
     def expire(self, *, put_before: Monotonic, created_before: Wall) -> int:
         query = (
-            "SELECT seq FROM entry WHERE NOT gap AND ((boot = ? AND at <= ?)"
+            "SELECT seq FROM entry WHERE NOT gap AND priority >= 0 AND ((boot = ? AND at <= ?)"
             " OR ((boot <> ? OR at IS NULL) AND created_at <= ?))"
         )
         values = (self._boot, put_before, self._boot, created_before)

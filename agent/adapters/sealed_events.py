@@ -77,7 +77,7 @@ def check_event(payload: bytes, agency: str, device: str, sign_key: bytes) -> Ar
         DataError: it is no sealed event.
         RefusedError: another device's, or changed on its way.
     """
-    tree = _parsed(payload)
+    tree = parsed(payload)
     try:
         event = SealedEvent.model_validate(tree)
     except ValidationError as error:
@@ -123,7 +123,12 @@ def open_event(arrived: Arrived, alerts: X25519PrivateKey) -> OpenEvent:
         raise DataError(f"event {event.id}: what was sealed is no such event") from None
 
 
-def _parsed(payload: bytes) -> dict[str, Any]:
+def parsed(payload: bytes) -> dict[str, Any]:
+    """The JSON object that arrived.
+
+    Raises:
+        DataError: it is none, or longer than an event may be.
+    """
     if len(payload) > MAX_BYTES:
         raise DataError(f"{len(payload)} bytes: no event is longer than {MAX_BYTES}")
     try:

@@ -19,6 +19,7 @@ from agent.adapters.notify import ServiceNotifier
 from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.adapters.steady_clock import SteadyClock
 from agent.app.broker import transport_for
+from agent.app.checkpoints import anchoring
 from agent.app.context import Context, Models
 from agent.app.following import sync_loop, unlocking
 from agent.app.hardware import outside
@@ -62,7 +63,7 @@ from agent.runtime.outcome import Outcome
 from agent.runtime.pipeline_loop import Ledger, PipelineLoop, Surroundings
 from agent.runtime.supervisor import Supervisor
 from agent.runtime.sync_loop import STAGE as SYNC_STAGE
-from agent.values import Wall
+from agent.values import Monotonic, Wall
 
 DELIVERY_STAGE = "delivery"
 
@@ -142,6 +143,16 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         storage, events, lambda: delivery.notify(), board,  # noqa: PLW0108 -- made below
         confirm=limits.confirm, clock=clock, new_id=_new_id,
     )  # fmt: skip
+    anchors = anchoring(
+        context, config, lists.vault, outbox,
+        lambda: delivery.notify(), board=board,  # noqa: PLW0108 -- made below
+    )  # fmt: skip
+    upkeep.jobs.append(anchors.upkeep)
+
+    def arrived(event: str, at: Monotonic) -> None:
+        trial.delivered(event, at)
+        anchors.delivered(event, at)
+
     delivery = DeliveryLoop(
         outbox,
         transport,
@@ -151,7 +162,8 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         finish=events.finish,
         make_gap=partial(gap_of, events, clock, _new_id),
         upkeep=upkeep,
-        on_delivered=trial.delivered,
+        on_delivered=arrived,
+        is_alert=lambda event: not anchors.is_mine(event),
     )
     storage.watch.attach(board, actions.disarm)
     arming = _arming(context, models, outbox, events, limits_of(config, lists.vault))
@@ -211,6 +223,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             hardware=around_us.hardware,
             indicator=around_us.indicator,
             places=around_us.loop,
+            anchoring=anchors,
             supervisor=Supervisor(outcome, beats, manager, clock, log),
             manager=manager,
             session=session,

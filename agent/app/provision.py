@@ -12,11 +12,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from agent.adapters.device_identity import Identity
+from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.device_provisioning import generate, require_passphrase
 from agent.adapters.private_files import read_passphrase
 from agent.adapters.state_dir import StateLock, prepare, write_whole
 from agent.adapters.trust_root import check_root, typed_sha256
 from agent.app.context import Context
+from agent.audit.checkpoint import CheckpointKey
 from agent.errors import DataError, DiskError, MissingFileError, RefusedError, UsageError
 from agent.messages import iso_utc
 from agent.messages.provisioning import MAX_FILE, ProvisioningFile, ProvisioningRequest
@@ -70,9 +72,14 @@ def provision(context: Context, order: Order) -> Identity:
                 device=file.device,
                 how=file.unlock,
                 uid=os.getuid(),
+                key=request.sign_key.hex(),
             )
 
-        identity = generate(context.keys_dir, file, passphrase, commit=commit)
+        def sign_log(keys: DeviceKeys) -> None:
+            key = CheckpointKey(file.agency, file.device, keys.sign_key, keys.sign)
+            context.audit().checkpoint(key)
+
+        identity = generate(context.keys_dir, file, passphrase, commit=commit, first_use=sign_log)
     if not order.keep:
         _delete(order.file)
     return identity

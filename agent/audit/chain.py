@@ -5,7 +5,9 @@ sha256 of the record without it, `prev` the hash of the record before. Fields ar
 kind and bounded: ids, counts and hashes; never a name, a template, a picture or free text about a
 person other than the reason an operator gave.
 
-What the chain alone cannot show is that its end was cut off; checkpoints kept elsewhere do.
+The chain alone could be made anew by whoever changes it; the signed checkpoints in it could not
+(`agent.audit.checkpoint`). That its end was cut off, checkpoints kept elsewhere show. How a whole
+log is checked: `agent.audit.walk`.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,6 +30,7 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_SIGNATURE = re.compile(r"[A-Za-z0-9+/]{86}==")
 _REASON = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,500}")
 _NOT_IN_A_REASON = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 _COUNT = None
@@ -40,16 +43,24 @@ _CHANGE: Mapping[str, _Rule] = {**_LIST, "entries": _COUNT, "templates": _COUNT}
 KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "start": {"version": _ID, "session": _COUNT, "config": _HASH},
     "stop": {"reason": _REASON, "session": _COUNT},
-    "arm": {"activation": _ID, "authorisation": _ID, "reason": _REASON, "uid": _COUNT, **_LIST},
-    "disarm": {"activation": _ID, "reason": _REASON, "uid": _COUNT},
+    "arm": {
+        "activation": _ID,
+        "authorisation": _ID,
+        "reason": _REASON,
+        "uid": _COUNT,
+        "policy": _HASH,
+        "list_sha256": _HASH,
+        **_LIST,
+    },
+    "disarm": {"activation": _ID, "reason": _REASON, "uid": _COUNT, "subjects": _COUNT},
     "refusal": {"what": _ID, "reason": _REASON, "authorisation": _ID, "uid": _COUNT},
     "command": {"command": _ID, "counter": _COUNT, "signer": _ID},
     "alert": {"event": _ID, "activation": _ID, "authorisation": _ID, **_LIST},
     "test-alert": {"event": _ID, "uid": _COUNT},
     "gap": {"events": _COUNT, "reason": _REASON},
-    "list": {**_CHANGE, "subjects": _COUNT},
+    "list": {**_CHANGE, "subjects": _COUNT, "list_sha256": _HASH},
     "models": {"detector": _HASH, "embedder": _HASH},
-    "config": {"config": _HASH, "reason": _REASON},
+    "config": {"config": _HASH, "before": _HASH},
     "time": {"reason": _REASON, "step_ms": _COUNT},
     "enrol": {**_CHANGE, "authorisation": _ID, "rejected": _COUNT},
     "import": {**_CHANGE, "source": _HASH, "distractors": _COUNT},
@@ -65,9 +76,37 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "sync": {**_CHANGE, "added": _COUNT, "removed": _COUNT, "bytes": _COUNT},
     "expire": {**_CHANGE, "reason": _REASON},
     "unlock": {"how": _ID, "uid": _COUNT},
-    "provision": {"root": _HASH, "agency": _ID, "device": _ID, "how": _ID, "uid": _COUNT},
+    "provision": {
+        "root": _HASH,
+        "agency": _ID,
+        "device": _ID,
+        "how": _ID,
+        "uid": _COUNT,
+        "key": _HASH,
+    },
     "wipe": {"reason": _REASON, "uid": _COUNT},
     "torn": {"bytes": _COUNT, "sha256": _HASH},
+    "checkpoint": {
+        "agency": _ID,
+        "device": _ID,
+        "id": _ID,
+        "first": _COUNT,
+        "key": _HASH,
+        "signature": _SIGNATURE,
+    },
+    "prune": {"first": _COUNT, "last": _COUNT, "reason": _REASON},
+    "review": {"event": _ID, "device": _ID, "decision": _ID, "signer": _ID},
+    "purge": {
+        "events": _COUNT,
+        "reviews": _COUNT,
+        "held": _COUNT,
+        "authorisation": _ID,
+        "days": _COUNT,
+    },
+    "hold": {"event": _ID, "device": _ID, "reason": _REASON},
+    "release": {"event": _ID, "device": _ID},
+    "reviewer": {"signer": _ID, "change": _ID, "needed": _COUNT},
+    "fork": {"device": _ID, "first": _COUNT, "last": _COUNT, "sha256": _HASH},
 }
 """Every kind of record with the fields it may have; all are optional. A pattern is for text, None
 is for a count (0 to 2**53)."""
@@ -84,28 +123,6 @@ class Link:
 
     seq: int = -1
     hash: str = GENESIS
-
-
-@dataclass(frozen=True, slots=True)
-class ChainReport:
-    """What `verify` found.
-
-    Attributes:
-        records: intact records, from the first.
-        head: the last of them.
-        problem: why the chain is broken after them; empty when it is whole.
-        torn: the file ends in an unfinished line, as a loss of power leaves it. By itself that is
-            no sign of tampering.
-    """
-
-    records: int
-    head: Link
-    problem: str
-    torn: bool
-
-    @property
-    def intact(self) -> bool:
-        return not self.problem
 
 
 def make_record(
@@ -166,39 +183,10 @@ def read_record(line: bytes) -> dict[str, Any]:
     return record
 
 
-def verify(lines: Iterable[bytes]) -> ChainReport:
-    """Walk a log from its first record.
-
-    Args:
-        lines: as read from the file, each with its newline.
-    """
-    head, torn = Link(), False
-    for line in lines:
-        if torn:
-            return _broken(head, "it has no end, yet more follows")
-        torn = not line.endswith(b"\n")
-        if torn:
-            continue
-        try:
-            record = read_record(line[:-1])
-        except ValueError as error:
-            return _broken(head, str(error))
-        if record["seq"] != head.seq + 1:
-            return _broken(head, f"record {head.seq + 1} is missing, {record['seq']} follows")
-        if record["prev"] != head.hash:
-            return _broken(head, "it does not follow from the record before it")
-        head = Link(record["seq"], record["hash"])
-    return ChainReport(head.seq + 1, head, "", torn=torn)
-
-
 def _tidy(name: str, value: str | int) -> str | int:
     if name != "reason" or not isinstance(value, str):
         return value
     return _NOT_IN_A_REASON.sub(" ", value)[:500]
-
-
-def _broken(head: Link, why: str) -> ChainReport:
-    return ChainReport(head.seq + 1, head, f"record {head.seq + 1}: {why}", torn=False)
 
 
 def _fields_problem(kind: object, fields: object) -> str:

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
 
+from agent.adapters.audit_log import AuditLog
+from agent.adapters.checkpoint_events import trust_in
+from agent.adapters.device_identity import read_identity
 from agent.app import Context
-from agent.audit.chain import ChainReport
+from agent.audit.chain import KINDS
+from agent.audit.walk import ChainReport, Trust
 from agent.cli.common import print_json, say
-from agent.errors import Exit, MissingFileError, UsageError
+from agent.cli.dates import day_or_time
+from agent.errors import DataError, DiskError, Exit, MissingFileError, UsageError
+from agent.messages import iso_utc
 
-_EXAMPLES = """examples:
+_MAX_ANCHORS: Final = 1 << 29
+_EXAMPLES: Final = """examples:
   bodycam-agent audit verify
+  bodycam-agent audit verify --anchors CAM-7.anchors.json     # from `bodycam-hub anchors CAM-7`
+  bodycam-agent audit verify --folder /media/usb/audit --key 5f0c...   # a copy, anywhere
   bodycam-agent audit show --last 20
-  bodycam-agent audit show --json
+  bodycam-agent audit show --kind arm --kind disarm --since 2026-03-01 --json
 
-verify exits with 65 when a record was changed, removed or put in. A line torn by a loss of power
-is told apart and is no failure. That the end was cut off cannot be seen from the log alone.
+verify exits with 65 when a record before the last checkpoint was changed, removed, put in or moved.
+What comes after that checkpoint, and whether the end was cut off or the whole disk put back to an
+older state, only the hub's anchors show. A line torn by a loss of power is told apart and is no
+failure. How to check a log without this program: agent/docs/audit-format.md.
 """
 
 
@@ -26,62 +40,124 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "audit",
         help="verify and show the audit log",
-        description="The hash-chained audit log in the state folder.",
+        description="The hash-chained, signed audit log in the state folder.",
         epilog=_EXAMPLES,
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    actions.add_parser("verify", help="walk the chain from its first record", epilog=_EXAMPLES)
+    check = actions.add_parser("verify", help="walk the whole log", epilog=_EXAMPLES)
+    check.add_argument("--anchors", metavar="FILE", type=Path, help="checkpoints the hub has of it")
+    check.add_argument("--key", metavar="HEX", help="the device's public key, from the hub")
     show = actions.add_parser("show", help="the records, one a line", epilog=_EXAMPLES)
     show.add_argument("--last", metavar="N", type=int, help="only the last N")
+    show.add_argument("--kind", metavar="KIND", action="append", help="only these; may be repeated")
+    show.add_argument("--since", metavar="DATE", help="only from this day or time on (UTC)")
+    for each in (check, show):
+        each.add_argument("--folder", metavar="DIR", type=Path, help="of a copied log")
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
-    path = context.audit().path
-    if not path.exists():
-        raise MissingFileError(f"{path}: no audit log here; check --state-dir")
-    return _verify(context) if args.action == "verify" else _show(args, context)
+    log = AuditLog(args.folder, context.clock) if args.folder else context.audit()
+    if not log.exists():
+        raise MissingFileError(f"{log.path}: no audit log here; check --state-dir or --folder")
+    return _verify(args, context, log) if args.action == "verify" else _show(args, context, log)
 
 
-def _verify(context: Context) -> int:
-    log = context.audit()
-    report = log.verify()
+def _verify(args: argparse.Namespace, context: Context, log: AuditLog) -> int:
+    trust = _trust(args, context)
+    report = log.verify(trust)
     if context.json:
         print_json(
             {
                 "intact": report.intact,
                 "records": report.records,
+                "first": report.first,
                 "head": report.head.hash,
+                "protected": report.protected if report.protected >= 0 else None,
+                "signer": report.signer or None,
+                "signer_known": bool(report.signer) and report.signer == trust.key,
+                "anchored": report.anchored if report.anchored >= 0 else None,
                 "torn": report.torn,
                 "problem": report.problem,
             }
         )
     else:
-        sys.stdout.write(_sentence(report) + "\n")
+        sys.stdout.write("\n".join(_sentences(report, trust)) + "\n")
     if not report.intact:
         say(f"bodycam-agent: {log.path}: the audit log was changed: {report.problem}")
         return int(Exit.DATA)
     return int(Exit.OK)
 
 
-def _sentence(report: ChainReport) -> str:
+def _trust(args: argparse.Namespace, context: Context) -> Trust:
+    """The key given; else that of the anchors; else this device's own, unless it is a copy."""
+    trust = Trust() if args.anchors is None else trust_in(_read(args.anchors))
+    if args.key:
+        if not re.fullmatch(r"[0-9a-f]{64}", args.key):
+            raise UsageError("audit verify --key: 64 hexadecimal digits, as the hub shows them")
+        if trust.key not in ("", args.key):
+            raise DataError(f"{args.anchors}: anchors of another key than --key")
+        return replace(trust, key=args.key)
+    if trust.key or args.folder or not context.provisioned:
+        return trust
+    return replace(trust, key=read_identity(context.keys_dir).sign_key.hex())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_MAX_ANCHORS)
+    except FileNotFoundError:
+        raise MissingFileError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DiskError(f"{path}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _sentences(report: ChainReport, trust: Trust) -> list[str]:
     torn = "; its last line is unfinished, as a loss of power leaves it" if report.torn else ""
-    if report.intact:
-        return f"{report.records} records, none changed{torn}; head {report.head.hash}"
-    return f"{report.records} records are intact, then the chain is broken"
+    if not report.intact:
+        return [f"{report.records} records are intact, then the chain is broken"]
+    said = [f"{report.records} records, none changed{torn}; head {report.head.hash}"]
+    if report.first:
+        said.append(
+            f"records 0 to {report.first - 1} were given up for room, as the log itself says"
+        )
+    if report.protected < 0:
+        return [*said, "no checkpoint yet: whoever can write the file can still rewrite all of it"]
+    said.append(f"signed for up to record {report.protected} with key {report.signer}")
+    if not trust.key:
+        said.append("compare that key with what the agency has of this device")
+    if trust.anchors:
+        said.append(f"as the hub knows it up to record {report.anchored}")
+    return said
 
 
-def _show(args: argparse.Namespace, context: Context) -> int:
+def _show(args: argparse.Namespace, context: Context, log: AuditLog) -> int:
     if args.last is not None and args.last < 1:
         raise UsageError("audit show --last: a number from 1 up")
-    lines = context.audit().lines(args.last)
+    for kind in args.kind or ():
+        if kind not in KINDS:
+            raise UsageError(
+                f"audit show --kind: no such kind: {kind!a}; one of {', '.join(KINDS)}"
+            )
+    since = iso_utc(day_or_time(args.since, "audit show --since")) if args.since else ""
+    records = [_loads(line) for line in log.lines()]
+    chosen = [one for one in records if _wanted(one, args.kind, since)]
+    chosen = chosen if args.last is None else chosen[-args.last :]
     if context.json:
-        print_json([_loads(line) for line in lines])
+        print_json(chosen)
         return int(Exit.OK)
-    for record in map(_loads, lines):
+    for record in chosen:
         seq, time, kind = (record.get(key, "?") for key in ("seq", "time", "kind"))
         fields = json.dumps(record.get("fields", {}))  # escapes what a terminal would obey
         sys.stdout.write(f"{seq!a:>6} {time!a} {kind!a} {fields}\n")
     return int(Exit.OK)
+
+
+def _wanted(record: dict[str, Any], kinds: list[str] | None, since: str) -> bool:
+    """Times are compared as text: all are UTC with milliseconds."""
+    if kinds and record["kind"] not in kinds:
+        return False
+    return not since or str(record.get("time", "")) >= since
 
 
 def _loads(line: bytes) -> dict[str, Any]:
@@ -90,4 +166,5 @@ def _loads(line: bytes) -> dict[str, Any]:
         record = json.loads(line)
     except (ValueError, RecursionError):
         record = None
-    return record if isinstance(record, dict) else {"kind": "damaged"}
+    damaged = not isinstance(record, dict) or "kind" not in record
+    return {"kind": "damaged"} if damaged else record

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from agent.config.audit import AuditConfig
 from agent.config.hardware import GpsConfig, HardwareConfig
 from agent.config.health import HealthConfig
 from agent.config.mqtt import MqttConfig
@@ -233,3 +234,4 @@ class Config(_Section):
     health: HealthConfig = HealthConfig()
     hardware: HardwareConfig = HardwareConfig()
     gps: GpsConfig = GpsConfig()
+    audit: AuditConfig = AuditConfig()

@@ -41,7 +41,8 @@ def stored(event: Mapping[str, Any], late_signature: str, tag: str) -> bytes:
 
     Args:
         event: signed, `historical` false.
-        late_signature: of the same event with `historical` true.
+        late_signature: of the same event with `historical` true; empty for an event that does not
+            say so, and stays as it is.
         tag: by which events of one authorisation are found again when it is revoked; a keyed
             hash of it, hexadecimal. Never sent.
 
@@ -65,4 +66,6 @@ def sealed_payload(entry: OutboxEntry, historical: bool) -> bytes:
     if not isinstance(tree, dict) or tree.keys() != _KEYS:
         raise ValueError("it is not sealed: raised before this device was provisioned")
     event = tree["event"]
-    return compact(event | {"historical": True, "signature": tree["late"]} if historical else event)
+    if historical and tree["late"]:
+        event = event | {"historical": True, "signature": tree["late"]}
+    return compact(event)

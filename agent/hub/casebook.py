@@ -17,9 +17,9 @@ from pydantic import ValidationError
 
 from agent.adapters.signing import Signs
 from agent.errors import BodycamError, RefusedError, UsageError
+from agent.hub.chain import write_log
 from agent.hub.desk import Desk
 from agent.hub.event_store import EventStore, StoredEvent
-from agent.hub.events_database import write_log
 from agent.hub.present import Present
 from agent.hub.review_records import (
     Decision,
@@ -168,7 +168,9 @@ class Casebook:
                 " WHERE number = ? AND purged IS NULL",
                 (review.model_dump_json().encode(), case.stored.number),
             )
-            write_log(db, "review", f"{case.stored.id} {decision} by {reviewer.name}", now)
+            stored = case.stored
+            facts = {"event": stored.id, "device": stored.device, "decision": decision}
+            write_log(db, "review", now, **facts, signer=review.signer)
         return self.case(case.stored)
 
     def photographs(self, case: Case) -> list[tuple[str, bytes]]:

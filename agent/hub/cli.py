@@ -26,6 +26,8 @@ COMMANDS = {
     "review": ("agent.hub.commands.review", "compare an alert with the photograph, and decide"),
     "reviewers": ("agent.hub.commands.reviewers", "who may decide, and how many must"),
     "export": ("agent.hub.commands.export", "an alert with its proofs, for a court or a defendant"),
+    "anchors": ("agent.hub.commands.anchors", "what the hub knows of a camera's audit log"),
+    "audit": ("agent.hub.commands.audit", "the hub's own log of reviews, purges and holds"),
     "purge": ("agent.hub.commands.purge", "retention, revoked authorisations, legal holds"),
     "policy": ("agent.hub.commands.policy", "what the agency allows its cameras"),
     "publish": ("agent.hub.commands.publish", "the next version of a list"),

@@ -97,6 +97,17 @@ class Devices:
             raise UsageError(f"no such device: {name} (see `bodycam-hub devices list`)")
         return found
 
+    def latest(self, name: str) -> Device:
+        """The device of that name, removed or not, as it was provisioned last.
+
+        Raises:
+            UsageError: there never was one.
+        """
+        found = self._devices("WHERE name = ? ORDER BY added_at DESC, rowid DESC LIMIT 1", (name,))
+        if not found:
+            raise UsageError(f"no such device: {name} (see `bodycam-hub devices list`)")
+        return found[0]
+
     def was_removed(self, name: str) -> bool:
         """Whether there was a device of that name once."""
         return bool(

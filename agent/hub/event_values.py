@@ -8,6 +8,7 @@ from enum import Enum
 from agent.adapters.sealed_events import OpenEvent
 from agent.hub.devices import Device
 from agent.messages import StateMessage
+from agent.messages.checkpoint import CheckpointEvent
 from agent.messages.health import HealthMessage
 
 
@@ -59,6 +60,14 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckpointHeard:
+    """A checkpoint of its audit log that a camera signed."""
+
+    device: Device
+    event: CheckpointEvent
+
+
+@dataclass(frozen=True, slots=True)
 class StateHeard:
     """What a camera says it does. It is not signed."""
 
@@ -87,4 +96,4 @@ class Refused:
     detail: str
 
 
-Judgement = Opened | StateHeard | HealthHeard | Refused
+Judgement = Opened | CheckpointHeard | StateHeard | HealthHeard | Refused

@@ -61,8 +61,18 @@ _MIGRATIONS: Final = (
         detail TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE anchor (
+        device_key TEXT NOT NULL, id TEXT NOT NULL, device TEXT NOT NULL, first INTEGER NOT NULL,
+        last INTEGER NOT NULL, hash TEXT NOT NULL, received REAL NOT NULL, message BLOB NOT NULL,
+        PRIMARY KEY (device_key, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX anchor_last ON anchor (device_key, last);
+    CREATE TABLE chain (seq INTEGER PRIMARY KEY, line BLOB NOT NULL);
+    """,
 )
-"""Entry n takes the file from user_version n to n + 1. Append only."""
+"""Entry n takes the file from user_version n to n + 1. Append only. `log` is what was
+written before there was a chain; nothing is added to it."""
 
 
 class EventsDatabase:
@@ -144,8 +154,3 @@ class EventsDatabase:
             raise DiskError(f"{self._path}: {error}") from None
         except sqlite3.DatabaseError as error:
             raise DataError(f"{self._path}: {error}; restore a copy") from None
-
-
-def write_log(db: sqlite3.Connection, what: str, detail: str, now: float) -> None:
-    """A line in the hub's own log, within a transaction."""
-    db.execute("INSERT INTO log (at, what, detail) VALUES (?, ?, ?)", (now, what, detail))

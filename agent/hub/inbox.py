@@ -15,9 +15,19 @@ from typing import Final
 
 from agent.adapters.signing import Signs
 from agent.errors import DataError
+from agent.hub.anchors import Anchored, keep_anchor
+from agent.hub.chain import write_log
 from agent.hub.devices import Device
 from agent.hub.event_store import EventStore, note_refusals
-from agent.hub.event_values import HealthHeard, Incoming, Opened, Refused, StateHeard, Why
+from agent.hub.event_values import (
+    CheckpointHeard,
+    HealthHeard,
+    Incoming,
+    Opened,
+    Refused,
+    StateHeard,
+    Why,
+)
 from agent.hub.opening import Opener
 from agent.hub.saying import ack_messages
 
@@ -33,6 +43,7 @@ class Taken:
         again: how many were here already.
         refused: what was not believed.
         states, health: what cameras said of themselves.
+        anchors: new checkpoints of audit logs.
         alive: every camera that was heard.
         answers: (topic, payload) to be published now.
     """
@@ -43,6 +54,7 @@ class Taken:
     states: list[StateHeard] = field(default_factory=list)
     health: list[HealthHeard] = field(default_factory=list)
     alive: list[str] = field(default_factory=list)
+    anchors: list[Anchored] = field(default_factory=list)
     answers: list[tuple[str, bytes]] = field(default_factory=list)
 
 
@@ -83,7 +95,7 @@ class Inbox:
                 taken.health.append(one)
             if not message.retained:
                 taken.alive.append(one.device.name)
-        events = [one for one in judged if isinstance(one, Opened)]
+        events = [one for one in judged if isinstance(one, Opened | CheckpointHeard)]
         if events or taken.refused:
             with self._store.database.transaction() as db:
                 self._keep(db, events, taken, now)
@@ -91,22 +103,49 @@ class Inbox:
         return taken
 
     def _keep(
-        self, db: sqlite3.Connection, events: Sequence[Opened], taken: Taken, now: float
+        self,
+        db: sqlite3.Connection,
+        events: Sequence[Opened | CheckpointHeard],
+        taken: Taken,
+        now: float,
     ) -> None:
         known: dict[str, tuple[Device, dict[str, bool]]] = {}
         for one in events:
+            ids = known.setdefault(one.device.key_id, (one.device, {}))[1]
+            if isinstance(one, CheckpointHeard):
+                self._anchor(db, one, taken, now)
+                ids.setdefault(one.event.id, False)
+                continue
             put = self._put(db, one, now)
             if isinstance(put, Refused):
                 taken.refused.append(put)
                 continue
-            ids = known.setdefault(one.device.key_id, (one.device, {}))[1]
             ids[one.event.id] = ids.get(one.event.id, False) or put
             if put:
                 taken.stored.append(one)
             else:
                 taken.again += 1
         for device, ids in known.values():
-            self._acknowledge(db, device, ids, taken, now)
+            if ids:
+                self._acknowledge(db, device, ids, taken, now)
+
+    def _anchor(
+        self, db: sqlite3.Connection, one: CheckpointHeard, taken: Taken, now: float
+    ) -> None:
+        """A fork is kept too, as the proof that it is, and acknowledged: it is on disk."""
+        anchored = keep_anchor(db, one.device, one.event, now)
+        if anchored is None:
+            taken.again += 1
+            return
+        taken.anchors.append(anchored)
+        if anchored.fork:
+            data = one.event.data
+            where: dict[str, str | int] = {
+                "first": data.first,
+                "last": data.last,
+                "sha256": data.hash,
+            }
+            write_log(db, "fork", now, device=one.device.name, **where)
 
     def _put(self, db: sqlite3.Connection, one: Opened, now: float) -> bool | Refused:
         try:

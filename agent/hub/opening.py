@@ -15,12 +15,22 @@ from typing import Final, Protocol
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from pydantic import ValidationError
 
-from agent.adapters.sealed_events import check_event, open_event
+from agent.adapters.checkpoint_events import check_checkpoint
+from agent.adapters.sealed_events import check_event, open_event, parsed
 from agent.adapters.sealing import key_id
 from agent.errors import DataError, RefusedError
 from agent.hub.devices import Device
-from agent.hub.event_values import HealthHeard, Judgement, Opened, Refused, StateHeard, Why
+from agent.hub.event_values import (
+    CheckpointHeard,
+    HealthHeard,
+    Judgement,
+    Opened,
+    Refused,
+    StateHeard,
+    Why,
+)
 from agent.messages import StateMessage
+from agent.messages.checkpoint import CHECKPOINT_TYPE
 from agent.messages.health import HealthMessage
 from agent.messages.signed import signable
 
@@ -77,14 +87,18 @@ class Opener:
 
     def _event(self, device: Device, payload: bytes) -> Judgement:
         try:
+            tree = parsed(payload)
+            if tree.get("type") == CHECKPOINT_TYPE:
+                event = check_checkpoint(tree, self._begin[1], device.name, device.sign_key)
+                return CheckpointHeard(device, event)
             arrived = check_event(payload, self._begin[1], device.name, device.sign_key)
         except DataError as error:
             return Refused(Why.MALFORMED, device.name, str(error))
         except RefusedError as error:
             return Refused(Why.FORGED, device.name, str(error))
-        event = arrived.event
-        if event.data.key_id != key_id(device.alert_key):
-            detail = f"event {event.id}: sealed to another key than the camera was given"
+        sealed = arrived.event
+        if sealed.data.key_id != key_id(device.alert_key):
+            detail = f"event {sealed.id}: sealed to another key than the camera was given"
             return Refused(Why.OTHER_KEY, device.name, detail)
         key = self._alerts_key(device.alert_key)
         try:

@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from agent.errors import RefusedError, UsageError
+from agent.hub.chain import write_log
 from agent.hub.event_store import EventStore, StoredEvent
-from agent.hub.events_database import write_log
 
+_DAY_S: Final = 86_400.0
 _TREE: Final = (
     "(hold IS NULL AND NOT EXISTS (SELECT 1 FROM event AS other WHERE other.hold IS NOT NULL AND"
     " other.device_key = event.device_key AND (other.id = event.first OR other.first = event.id"
@@ -84,12 +85,12 @@ def purge(
         )
         db.execute("DELETE FROM ack WHERE number NOT IN (SELECT ack FROM event WHERE ack NOTNULL)")
         db.execute("DROP TABLE gone")
-        what = " and ".join(
-            ([] if received_before is None else ["age"])
-            + ([] if authorisation is None else [f"authorisation {authorisation}"])
-        )
-        counts = ", ".join(f"{count} {name}" for name, count in asdict(done).items())
-        write_log(db, "purge", f"by {what}: {counts}", now)
+        what: dict[str, str | int] = {**asdict(done)}
+        if received_before is not None:
+            what["days"] = max(0, round((now - received_before) / _DAY_S))
+        if authorisation is not None:
+            what["authorisation"] = authorisation
+        write_log(db, "purge", now, **what)
     store.database.empty_log()
     return done
 
@@ -102,7 +103,7 @@ def hold(store: EventStore, stored: StoredEvent, reason: str, *, now: float) -> 
     """
     if stored.purged is not None:
         raise RefusedError(f"event {stored.id}: was purged")
-    _set(store, stored, reason, f"{stored.id}: {reason}", now)
+    _set(store, stored, reason, now)
 
 
 def release(store: EventStore, stored: StoredEvent, *, now: float) -> None:
@@ -113,10 +114,14 @@ def release(store: EventStore, stored: StoredEvent, *, now: float) -> None:
     """
     if stored.hold is None:
         raise UsageError(f"event {stored.id}: is not held")
-    _set(store, stored, None, f"{stored.id}: released", now)
+    _set(store, stored, None, now)
 
 
-def _set(store: EventStore, stored: StoredEvent, reason: str | None, line: str, now: float) -> None:
+def _set(store: EventStore, stored: StoredEvent, reason: str | None, now: float) -> None:
     with store.database.transaction() as db:
         db.execute("UPDATE event SET hold = ? WHERE number = ?", (reason, stored.number))
-        write_log(db, "hold", line, now)
+        what = {"event": stored.id, "device": stored.device}
+        if reason is None:
+            write_log(db, "release", now, **what)
+        else:
+            write_log(db, "hold", now, **what, reason=reason)

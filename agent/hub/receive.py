@@ -136,6 +136,9 @@ class Receiver:
         for bad in taken.refused:
             self.counts.by_reason[bad.why] = self.counts.by_reason.get(bad.why, 0) + 1
             self._say_once(f"{bad.why.value}/{bad.device}", _refusal(bad.device, bad.detail))
+        for anchor in taken.anchors:
+            if anchor.fork:
+                self.screen.line(f"ALARM {anchor.device.name}: {anchor.fork}")
         for event in taken.stored:
             self.watch.raised(event.device.name, now=now)
             self.screen.event(self._shown(event))

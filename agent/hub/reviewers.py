@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.adapters.sealing import key_id
 from agent.adapters.signing import KeySigner
 from agent.errors import DataError, UsageError
-from agent.hub.events_database import EventsDatabase, write_log
+from agent.hub.chain import write_log
+from agent.hub.events_database import EventsDatabase
 from agent.hub.keyfiles import KeyFiles
 from agent.hub.review_records import Reviewer
 
@@ -53,7 +54,7 @@ class Reviewers:
             db.execute(
                 "INSERT INTO reviewer (key_id, name, public, added) VALUES (?, ?, ?, ?)", row
             )
-            write_log(db, "reviewer-added", f"{name}, key {made.key_id}", now)
+            write_log(db, "reviewer", now, signer=made.key_id, change="added")
         return made
 
     def remove(self, name: str, *, now: float) -> None:
@@ -65,7 +66,7 @@ class Reviewers:
         reviewer = self.get(name)
         with self.database.transaction() as db:
             db.execute("UPDATE reviewer SET removed = ? WHERE key_id = ?", (now, reviewer.key_id))
-            write_log(db, "reviewer-removed", f"{name}, key {reviewer.key_id}", now)
+            write_log(db, "reviewer", now, signer=reviewer.key_id, change="removed")
 
     def find(self, name: str) -> Reviewer | None:
         return next((one for one in self.every() if one.name == name and not one.removed), None)
@@ -114,7 +115,7 @@ class Reviewers:
         """
         with self.database.transaction() as db:
             db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_RULE, str(needed)))
-            write_log(db, "reviewers-needed", str(needed), now)
+            write_log(db, "reviewer", now, needed=needed)
 
 
 def key_path(keys: Path, name: str) -> Path:

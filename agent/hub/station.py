@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from agent.adapters.signing import KeySigner, Signs
 from agent.errors import RefusedError
+from agent.hub.chain import sign_log
 from agent.hub.context import HubContext
 from agent.hub.devices import Device
 from agent.hub.event_store import EventStore
@@ -77,3 +78,5 @@ def open_station(context: HubContext) -> Iterator[Station]:
         fresh = fresh and not (context.state_dir / "lists.sqlite").exists()
         vault = open_vault(hub.ring.working, hub.ring.files, when=when, fresh=fresh)
         yield Station(hub, EventStore(database, vault))
+        signer = KeySigner(hub.ring.acks_key(hub.ack_public))
+        sign_log(database, hub.agency, signer, context.clock.wall())

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from agent.messages.ack import Ack
 from agent.messages.authorisation import Authorisation, AuthorisedBy, Revocation, Scope
 from agent.messages.bundle import EnvelopeFile, ListManifest
+from agent.messages.checkpoint import AnchorsFile, CheckpointData, CheckpointEvent
 from agent.messages.command import Command, CommandArguments
 from agent.messages.control import ControlReply, ControlRequest
 from agent.messages.gap import GapData, GapEvent, GapReasons
@@ -51,6 +52,8 @@ from agent.messages.state import StateMessage
 WIRE_MODELS: dict[str, type[BaseModel]] = {
     "match": MatchEvent,
     "gap": GapEvent,
+    "checkpoint": CheckpointEvent,
+    "anchors": AnchorsFile,
     "sealed": SealedEvent,
     "sealed-content": SealedContent,
     "ack": Ack,
@@ -104,6 +107,8 @@ def examples() -> dict[str, str]:
         "match.update.json": _text(_example_match(match=_FIRST_ID)),
         "match.test.json": _text(_example_drill()),
         "gap.json": _text(_example_gap().model_dump(mode="json")),
+        "checkpoint.json": _text(_example_checkpoint().model_dump(mode="json")),
+        "anchors.json": _text(_example_anchors().model_dump(mode="json")),
         "sealed.json": _text(_example_sealed().model_dump(mode="json")),
         "ack.json": _text(_example_ack().model_dump(mode="json")),
         "command.json": _text(_example_command().model_dump(mode="json")),
@@ -203,6 +208,22 @@ def _example_gap() -> GapEvent:
             exact=True,
             test=True,
         ),
+    )
+
+
+def _example_checkpoint() -> CheckpointEvent:
+    return CheckpointEvent(
+        id=_FIRST_ID,
+        source="/example-pd/camera-1",
+        time="2026-03-01T12:34:56.789Z",
+        data=CheckpointData(first=412, last=437, hash="8" * 64, key="5" * 64),
+        **_SIGNED,
+    )
+
+
+def _example_anchors() -> AnchorsFile:
+    return AnchorsFile(
+        agency="example-pd", device="camera-1", key="5" * 64, anchors=(_example_checkpoint(),)
     )
 
 

@@ -41,7 +41,7 @@ class Outbox(Protocol):
         """Which of these ids are there and not parked."""
 
     def depth(self) -> int:
-        """How many entries wait, parked ones included."""
+        """How many entries wait, parked ones included; what is no alert is not counted."""
 
     def counts(self) -> OutboxCounts: ...
 

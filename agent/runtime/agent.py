@@ -15,6 +15,7 @@ from agent.ports import Clock, ModelIdentity, Transport
 from agent.ports.hardware import Hardware
 from agent.ports.indicator import Indicator
 from agent.ports.log import Log
+from agent.runtime.anchoring import Anchoring
 from agent.runtime.board import Board, Condition
 from agent.runtime.builder_loop import BuilderLoop
 from agent.runtime.capture_loop import CaptureLoop
@@ -36,6 +37,7 @@ _JOIN_S = 5.0
 _ARM_S = 10.0
 _LAST_WORDS_S = 2.0
 """After a signal, wait so long for confirmations that are under way."""
+_LAST_CHECKPOINT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +52,7 @@ class Parts:
         hardware: battery and heat.
         indicator: shows the state.
         places: listens to the receiver of positions; None without one.
+        anchoring: signs for the audit log.
         first_orders: given to the pipeline before the first frame: arming, if asked for.
         drain_s: at the end of a file, wait so long for confirmations; 0 without a broker.
         models: detector and embedder.
@@ -76,6 +79,7 @@ class Parts:
     hardware: Hardware
     indicator: Indicator
     places: PlacesLoop | None
+    anchoring: Anchoring
     supervisor: Supervisor
     manager: ServiceManager
     session: Session
@@ -222,9 +226,10 @@ class Agent:
         stuck = self._workers.join(_JOIN_S)
         for stage in stuck:
             parts.log.warning("a stage did not end in time", stage=stage)
+        parts.ledger.append("stop", reason=why, session=parts.session.number)
+        parts.anchoring.last_one()
         left = self._drain()
         parts.delivery.stop(parts.session.final(why, since=parts.clock.wall()))
-        parts.ledger.append("stop", reason=why, session=parts.session.number)
         if parts.outcome.error is None:  # else the command says what was wrong, in its own line
             parts.log.info("stopped", reason=why, depth=left)
         if left:
@@ -240,7 +245,13 @@ class Agent:
         at_end = parts.outcome.cause is Cause.END_OF_FILE
         patience = parts.drain_s if at_end else min(parts.drain_s, _LAST_WORDS_S)
         parts.supervisor.wait_for(lambda tick: parts.delivery.drain(tick) == 0, patience)
+        if parts.delivery.status.connected and patience:
+            parts.supervisor.wait_for(self._hub_has_the_log, _LAST_CHECKPOINT_S)
         return parts.delivery.drain(0)
+
+    def _hub_has_the_log(self, tick: float) -> bool:
+        self._parts.delivery.drain(tick)
+        return self._parts.anchoring.settled()
 
     def _why(self) -> str:
         outcome = self._parts.outcome

@@ -45,6 +45,7 @@ class DeliveryLoop:
         make_gap: the event that tells of lost ones; None: they are counted and not reported.
         upkeep: called every two seconds, to see whether a full disk has space again.
         on_delivered: told the id of each event that was confirmed, and when; must not wait.
+        is_alert: whether an event counts as delivered.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class DeliveryLoop:
         make_gap: Callable[[Gap], OutboxEntry] | None = None,
         upkeep: Callable[[], None] | None = None,
         on_delivered: Callable[[str, Monotonic], None] | None = None,
+        is_alert: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._outbox = outbox
         self._transport = transport
@@ -69,6 +71,7 @@ class DeliveryLoop:
         self._make_gap = make_gap
         self._upkeep = upkeep
         self._on_delivered = on_delivered
+        self._is_alert = is_alert
         self._next_upkeep = Monotonic(-math.inf)
         self._events: deque[Event] = deque()
         self._wake = threading.Event()
@@ -215,7 +218,8 @@ class DeliveryLoop:
                 self._count_delivered(answer)
 
     def _count_delivered(self, answer: Answer) -> None:
-        self._change(delivered=self._status.delivered + 1)
+        if self._is_alert(answer.entry_id):
+            self._change(delivered=self._status.delivered + 1)
         if self._on_delivered is not None:
             self._on_delivered(answer.entry_id, answer.at)
         since = self._since.pop(answer.entry_id, None)

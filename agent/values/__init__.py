@@ -6,6 +6,7 @@ One type per arrow of the pipeline. Nothing here has behaviour beyond checking i
 from agent.values.alerts import Alert, Decision, FaceMeasure, Verdict, WatchlistRef
 from agent.values.arrays import F32, U8, Array, BgrImage, Boxes, Crops, Landmarks, Vectors
 from agent.values.delivery import (
+    HOUSEKEEPING,
     DeliveryStep,
     Gap,
     Idle,
@@ -24,6 +25,7 @@ from agent.values.tracks import Track, TrackState, TrackUpdate
 
 __all__ = [
     "F32",
+    "HOUSEKEEPING",
     "U8",
     "Alert",
     "Array",

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from agent.values.times import Monotonic, Wall
+
+HOUSEKEEPING: Final = -1
+"""Priority of what tells of the device alone: no alert, so nothing counts it as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class OutboxEntry:
         id: ULID of the event.
         topic: the last level of its topic, such as `match`.
         payload: the event as it was raised; what goes out is made of it at every try.
-        priority: higher goes first.
+        priority: higher goes first; below 0: `HOUSEKEEPING`.
         created_at: wall-clock seconds.
         attempts: times handed to the transport so far.
         parked: refused by the receiver for good; kept, not sent, reported.

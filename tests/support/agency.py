@@ -13,8 +13,10 @@ from typing import Any
 import paho.mqtt.client as mqtt
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from agent.adapters.checkpoint_events import check_checkpoint
 from agent.adapters.sealed_events import OpenEvent, check_event, open_event
 from agent.adapters.signing import Signs, signed
+from agent.messages.checkpoint import CHECKPOINT_TYPE, CheckpointEvent
 
 
 class Agency:
@@ -47,6 +49,7 @@ class Agency:
         self.kind = threading.Event()
         self.heard: list[tuple[str, bytes]] = []
         self.opened: list[OpenEvent] = []
+        self.checkpoints: list[CheckpointEvent] = []
         self.counter = 0
         self._ready = threading.Event()
         self._client = mqtt.Client(
@@ -87,7 +90,13 @@ class Agency:
 
     def _message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         self.heard.append((message.topic.rpartition("/")[2], message.payload))
-        if message.topic == self._topic("match"):
+        tree = json.loads(message.payload) if message.topic == self._topic("match") else {}
+        if tree.get("type") == CHECKPOINT_TYPE:
+            checked = check_checkpoint(tree, *self._names.values(), self._sign_key)
+            self.checkpoints.append(checked)
+            if self.kind.is_set():
+                self.acknowledge(checked.id)
+        elif message.topic == self._topic("match"):
             arrived = check_event(
                 message.payload, self._names["agency"], self._names["device"], self._sign_key
             )

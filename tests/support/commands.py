@@ -62,5 +62,6 @@ class Commands:
         return context
 
     def audit(self) -> list[tuple[str, dict[str, Any]]]:
+        """Kind and fields of every record that is no checkpoint."""
         records = [json.loads(line) for line in self.context().audit().lines()]
-        return [(one["kind"], one["fields"]) for one in records]
+        return [(one["kind"], one["fields"]) for one in records if one["kind"] != "checkpoint"]

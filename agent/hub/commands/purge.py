@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import asdict
 from typing import Any, Final
 
 from agent.cli.common import print_json
 from agent.errors import Exit, UsageError
+from agent.hub.chain import log_lines
 from agent.hub.context import HubContext
 from agent.hub.purge import hold, purge, release
 from agent.hub.station import Station, open_station
@@ -95,12 +97,16 @@ def _hold(args: argparse.Namespace, context: HubContext, station: Station, now: 
 
 
 def _show_log(context: HubContext, station: Station) -> None:
-    rows = station.database.read("SELECT at, what, detail FROM log ORDER BY number")
+    records = [json.loads(line) for line in log_lines(station.database)]
     refusals = station.database.read(
         "SELECT minute * 60.0, why, device, count, detail FROM refusal ORDER BY minute, why, device"
     )
     told = {
-        "log": [{"at": iso_utc(at), "what": what, "detail": text} for at, what, text in rows],
+        "log": [
+            {"at": one["time"], "what": one["kind"], "detail": _detail(one["fields"])}
+            for one in records
+            if one["kind"] != "checkpoint"
+        ],
         "refused": [
             {"minute": iso_utc(at), "why": why, "device": name, "count": count, "first": text}
             for at, why, name, count, text in refusals
@@ -114,3 +120,7 @@ def _show_log(context: HubContext, station: Station) -> None:
         who = one["device"] or "-"
         print(f"{one['minute']}  refused {one['count']}x {one['why']} {who}: {one['first']}")
     return None
+
+
+def _detail(fields: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in fields.items())

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import stat
@@ -10,6 +11,7 @@ import pytest
 
 from agent.adapters.audit_log import AuditLog
 from agent.errors import DataError, DiskError
+from tests.support.auditing import key_of
 from tests.support.clocks import FakeClock
 
 
@@ -126,3 +128,112 @@ def test_writers_in_several_processes_make_one_chain(log):
     assert [writer.wait(60) for writer in writers] == [0, 0, 0]
     report = log.verify()
     assert (report.intact, report.records) == (True, 150)
+
+
+def filled(log, files=4):
+    for number in range(files):
+        log.append("enrol", version=number)
+        log.checkpoint(key_of(), file_bytes=1)
+    return log
+
+
+def test_a_full_file_is_finished_and_the_next_begins_with_a_checkpoint(log):
+    filled(log)
+    files = sorted(log.path.parent.glob("audit-*.jsonl"))
+    assert [one.name for one in files] == [
+        "audit-0000000000000000.jsonl",
+        "audit-0000000000000001.jsonl",
+        "audit-0000000000000003.jsonl",
+        "audit-0000000000000005.jsonl",
+    ]
+    everything = b"".join(one.read_bytes() for one in [*files, log.path])
+    assert everything == b"".join(line + b"\n" for line in log.lines())
+    for file in [*files[1:], log.path]:
+        assert json.loads(file.read_bytes().splitlines()[0])["kind"] == "checkpoint"
+    assert all(stat.S_IMODE(one.stat().st_mode) == 0o600 for one in files)
+    report = log.verify()
+    assert (report.intact, report.records, report.protected) == (True, 8, 6)
+    assert log.head() == report.head
+    assert len(log.lines(3)) == 3
+
+
+def test_a_finished_file_that_is_missing_or_swapped_is_found(log):
+    filled(log)
+    second, third = sorted(log.path.parent.glob("audit-*.jsonl"))[1:3]
+    kept = second.read_bytes()
+    second.unlink()
+    assert "record 1 is missing" in log.verify().problem
+    second.write_bytes(third.read_bytes())
+    assert not log.verify().intact
+    second.write_bytes(kept)
+    assert log.verify().intact
+
+
+def test_a_kill_during_a_rotation_loses_nothing(log, monkeypatch):
+    """After the growing file got its second name, and before the new one took its place."""
+    log.append("enrol", version=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            log.checkpoint(key_of(), file_bytes=1)
+    assert (log.verify().intact, log.verify().records) == (True, 1)
+    log.append("enrol", version=2)
+    log.checkpoint(key_of(), file_bytes=1)
+    report = log.verify()
+    assert (report.intact, report.records, report.protected) == (True, 3, 1)
+    assert len(list(log.path.parent.glob("audit-*.jsonl"))) == 1
+
+
+def test_a_file_system_without_links_keeps_one_file(log, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr("pathlib.Path.hardlink_to", refuse)
+    filled(log)
+    assert [one.name for one in log.path.parent.iterdir()] == ["audit.jsonl"]
+    assert log.verify().protected == 6
+
+
+def test_a_kill_before_a_file_is_deleted_leaves_a_whole_log(log, monkeypatch):
+    filled(log)
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.unlink", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            log.prune(1, 1000, key_of())
+    assert (log.verify().intact, log.verify().first) == (True, 0)
+    log.prune(1, 1000, key_of())
+    report = log.verify()
+    assert report.intact
+    assert report.first > 0
+
+
+def test_the_growing_file_deleted_does_not_begin_a_log_anew(log):
+    filled(log)
+    log.append("enrol", version=8)
+    log.path.unlink()
+    assert log.append("enrol", version=9).seq == 7
+    assert log.verify().intact  # only anchors tell that records are gone
+
+
+def test_a_link_in_its_place_is_refused(log, tmp_path):
+    log.append("enrol")
+    other = tmp_path / "other"
+    other.write_bytes(log.path.read_bytes())
+    log.path.unlink()
+    log.path.symlink_to(other)
+    with pytest.raises(DiskError):
+        log.append("enrol")
+
+
+def test_writers_that_rotate_at_the_same_time_lose_nothing(tmp_path):
+    code = (
+        "import sys;from pathlib import Path;from agent.adapters.audit_log import AuditLog;"
+        "from agent.adapters.clock import SystemClock;from tests.support.auditing import key_of;"
+        "log=AuditLog(Path(sys.argv[1]),SystemClock());"
+        "[(log.append('enrol',version=n),log.checkpoint(key_of(),600)) for n in range(40)]"
+    )
+    workers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) for _ in range(3)]
+    assert [one.wait(60) for one in workers] == [0, 0, 0]
+    report = AuditLog(tmp_path, FakeClock()).verify()
+    assert (report.intact, report.records) == (True, 240)
+    assert len(list(tmp_path.glob("audit-*.jsonl"))) > 10

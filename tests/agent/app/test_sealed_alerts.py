@@ -28,6 +28,7 @@ from agent.app.build import RunOptions, build_agent
 from agent.app.context import Models
 from agent.app.vault import rules_of
 from agent.audit.chain import read_record
+from agent.audit.walk import Trust
 from agent.cli.ctl_test_alert import follow
 from agent.errors import UnavailableError
 from agent.messages import MatchEvent
@@ -134,8 +135,9 @@ class Device:
         return build_agent(self.context, RunOptions(arm=arm)).run()
 
     def pending(self) -> list[Any]:
+        """Events that wait; checkpoints of the log are none."""
         with closing(SqliteOutbox(self.context.state_dir / "outbox.sqlite")) as outbox:
-            return outbox.pending(1000)
+            return [entry for entry in outbox.pending(1000) if entry.priority >= 0]
 
     def files(self) -> dict[str, bytes]:
         root = self.context.state_dir
@@ -172,6 +174,13 @@ def test_only_the_agency_learns_who_it_was_and_has_the_picture(tmp_path, broker)
     assert {kind for kind, _ in agency.heard} <= {"match", "state", "health", "ack"}
     assert not [kind for kind, payload in agency.heard if tells(payload) or b'"tag"' in payload]
     assert device.pending() == []
+    log = device.context.audit()
+    key = device.keystore.identity.sign_key.hex()
+    known = {one.data.last: one.data.hash for one in agency.checkpoints}
+    report = log.verify(Trust(key, known))
+    assert (report.intact, report.signer) == (True, key)
+    assert report.protected == report.head.seq - 1  # the end of the run is signed for
+    assert report.anchored == report.protected  # and the agency has it
     assert not [name for name, data in device.files().items() if tells(data)]
 
 
@@ -292,7 +301,7 @@ def test_what_was_raised_before_an_agency_was_there_is_never_sent_in_clear(tmp_p
         outbox.put(an_entry(1, payload=b'{"data":{"entry":"E-200"}}'))
     with device.agency.on(*broker) as agency:
         device.run(armed=False)
-    assert not [payload for kind, payload in agency.heard if kind == "match"]
+    assert agency.opened == []
     with closing(SqliteOutbox(device.context.state_dir / "outbox.sqlite")) as outbox:
         assert "not sealed" in next(iter(outbox.parked().values()))
 

@@ -6,10 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.audit.chain import GENESIS, KINDS, Link, canonical, make_record, read_record, verify
+from agent.adapters.signing import verify as signature
+from agent.audit import walk
+from agent.audit.chain import GENESIS, KINDS, Link, canonical, make_record, read_record
 from agent.values import Wall
 
 NOW = Wall(1_800_000_000.5)
+
+
+def verify(lines):
+    return walk.verify(lines, signature)
 
 
 def chain(count=4):

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+import sys
+
 import pytest
 
-from agent.errors import MissingFileError, UsageError
+from agent.audit.checkpoint import event_of
+from agent.errors import DataError, MissingFileError, UsageError
+from tests.support.auditing import SCRIPT, key_of, sample_log
 from tests.support.commands import Commands
 
 
@@ -24,9 +31,12 @@ def test_a_whole_log(agent):
     assert said.code == 0
     head = agent.context().audit().verify().head.hash
     assert said.json == {
-        "intact": True, "records": 3, "head": head, "torn": False, "problem": ""
+        "intact": True, "records": 3, "first": 0, "head": head, "protected": None, "signer": None,
+        "signer_known": False, "anchored": None, "torn": False, "problem": "",
     }  # fmt: skip
-    assert agent("audit", "verify").out == f"3 records, none changed; head {head}\n"
+    told = agent("audit", "verify").out.splitlines()
+    assert told[0] == f"3 records, none changed; head {head}"
+    assert told[1].startswith("no checkpoint yet")
 
 
 def test_a_changed_log_is_65(agent):
@@ -71,3 +81,87 @@ def test_a_damaged_line_cannot_command_the_terminal(agent):
     said = agent("audit", "show")
     assert "\x1b" not in said.out
     assert "damaged" in said.out
+
+
+def anchors_file(log, path, device="CAM-7"):
+    records = [json.loads(line) for line in log.lines()]
+    events = [event_of(one) for one in records if one["kind"] == "checkpoint"]
+    tree = {"format": "bodycam.anchors.v1", "agency": "example-pd", "device": device}
+    path.write_text(json.dumps(tree | {"key": key_of().public.hex(), "anchors": events}))
+    return path
+
+
+def by_script(*words):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *words], check=False, capture_output=True, text=True
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_copy_verifies_anywhere_by_command_and_by_script(tmp_path, capsys):
+    log = sample_log(tmp_path / "audit")
+    copy = tmp_path / "elsewhere" / "x"
+    shutil.copytree(log.path.parent, copy)
+    key = key_of().public.hex()
+    commands = Commands(tmp_path / "none", capsys)
+    said = commands("audit", "verify", "--folder", copy, "--json").json
+    assert (said["intact"], said["protected"], said["signer_known"]) == (True, 4, False)
+    said = commands("audit", "verify", "--folder", copy, "--key", key, "--json").json
+    assert said["signer_known"]
+    assert "compare that key" in commands("audit", "verify", "--folder", copy).out
+    assert by_script(copy, key) == (
+        0, f"whole up to record 6, signed for up to record 4 with key {key}\n"
+    )  # fmt: skip
+
+
+def test_a_cut_end_is_found_with_the_hubs_file(tmp_path, capsys):
+    log = sample_log(tmp_path / "audit")
+    anchors = anchors_file(log, tmp_path / "anchors.json")
+    commands = Commands(tmp_path / "none", capsys)
+    words = ("audit", "verify", "--folder", log.path.parent, "--anchors", anchors)
+    said = commands(*words, "--json")
+    assert (said.code, said.json["anchored"], said.json["signer_known"]) == (0, 4, True)
+    assert by_script(log.path.parent, anchors)[0] == 0
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    log.path.write_bytes(b"".join(lines[:3]))
+    said = commands(*words)
+    assert said.code == 65
+    assert "the hub knows it up to record 4, but it ends with 2" in said.err
+    assert by_script(log.path.parent, anchors) == (
+        1, "NOT WHOLE: the end is missing: the hub knows more of it\n"
+    )  # fmt: skip
+    assert commands("audit", "verify", "--folder", log.path.parent).code == 0
+
+
+def test_another_key_is_refused(tmp_path, capsys):
+    log = sample_log(tmp_path / "audit")
+    commands = Commands(tmp_path / "none", capsys)
+    words = ("audit", "verify", "--folder", log.path.parent)
+    other = key_of(2).public.hex()
+    said = commands(*words, "--key", other)
+    assert said.code == 65
+    assert "not signed with the key of this device" in said.err
+    with pytest.raises(UsageError, match="64 hexadecimal digits"):
+        commands(*words, "--key", "CAM-7")
+    anchors = anchors_file(log, tmp_path / "anchors.json")
+    with pytest.raises(DataError, match="anchors of another key"):
+        commands(*words, "--key", other, "--anchors", anchors)
+    with pytest.raises(MissingFileError):
+        commands(*words, "--anchors", tmp_path / "none.json")
+
+
+def test_show_only_some(agent):
+    agent.clock.advance(86_400.0)
+    agent.context().audit().append("disarm", reason="end of shift")
+    assert [one["kind"] for one in agent("audit", "show", "--kind", "disarm", "--json").json] == [
+        "disarm"
+    ]
+    both = agent("audit", "show", "--kind", "disarm", "--kind", "remove", "--json").json
+    assert len(both) == 4
+    assert len(agent("audit", "show", "--since", "2027-01-16", "--json").json) == 1
+    assert len(agent("audit", "show", "--since", "2027-01-15T08:00:00Z", "--json").json) == 4
+    assert len(agent("audit", "show", "--kind", "remove", "--last", "2", "--json").json) == 2
+    with pytest.raises(UsageError, match="no such kind: 'gossip'"):
+        agent("audit", "show", "--kind", "gossip")
+    with pytest.raises(UsageError, match="not a date"):
+        agent("audit", "show", "--since", "yesterday")

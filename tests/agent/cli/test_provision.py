@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,12 @@ def test_the_first_day(commands: Commands, tmp_path: Path) -> None:
     assert answer.seal_key == commands.context().keystore().identity.seal_key
     assert commands.audit() == [
         ("provision", {
-            "root": card.sha256, "agency": "agency", "device": "cam-7", "how": "hub", "uid": 0,
-        } | {"uid": commands.audit()[0][1]["uid"]})
+            "root": card.sha256, "agency": "agency", "device": "cam-7", "how": "hub",
+            "uid": os.getuid(), "key": answer.sign_key.hex(),
+        })
     ]  # fmt: skip
+    log = commands.context().audit().verify()
+    assert (log.protected, log.signer) == (0, answer.sign_key.hex())
 
 
 def test_the_token_is_on_no_disk_afterwards(commands: Commands, tmp_path: Path) -> None:

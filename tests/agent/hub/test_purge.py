@@ -103,8 +103,8 @@ def test_all_of_it_is_in_the_log(world, work) -> None:
     world("purge", "--authorisation", "A-1")
     told = world("purge", "--log", "--json").json
     assert [(one["what"], one["detail"]) for one in told["log"]] == [
-        ("hold", f"{stored.id}: case 17"),
-        ("purge", "by authorisation A-1: 0 events, 0 reviews, 1 held"),
+        ("hold", f"device CAM-7, event {stored.id}, reason case 17"),
+        ("purge", "authorisation A-1, events 0, held 1, reviews 0"),
     ]
     assert [(one["why"], one["device"], one["count"]) for one in told["refused"]] == [
         ("malformed", "CAM-7", 1)

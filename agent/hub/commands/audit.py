@@ -1,0 +1,86 @@
+"""`bodycam-hub audit`: the hub's own log of reviews, purges and holds."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from agent.cli.common import print_json
+from agent.errors import Exit
+from agent.hub.chain import log_lines, verify_log
+from agent.hub.context import HubContext
+from agent.hub.events_database import FILE, EventsDatabase
+from agent.hub.files import private_folder
+from agent.hub.hub import Hub, open_hub
+
+_EXAMPLES: Final = """examples:
+  bodycam-hub audit verify
+  bodycam-hub audit show --json
+  bodycam-hub audit export --out hub-log     # for an auditor: `audit verify --folder hub-log`
+
+Every review, purge, legal hold and change of reviewers, and every camera whose log is forked, in a
+chain like that of the cameras, signed with the key of the hub's acknowledgements. No names, no
+words of a review. Exit codes: 65 the log was changed.
+"""
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser("audit", help="the hub's own audit log", epilog=_EXAMPLES)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    actions.add_parser("verify", help="walk the chain", epilog=_EXAMPLES)
+    actions.add_parser("show", help="the records, one a line", epilog=_EXAMPLES)
+    export = actions.add_parser("export", help="as a folder that anybody can check")
+    export.add_argument("--out", metavar="DIR", type=Path, required=True)
+
+
+def run(args: argparse.Namespace, context: HubContext) -> int:
+    with (
+        closing(open_hub(context)) as hub,
+        closing(EventsDatabase(context.state_dir / FILE)) as database,
+    ):
+        if args.action == "verify":
+            return _verify(hub, database, context)
+        lines = log_lines(database)
+    if args.action == "export":
+        _export(args.out, lines, context)
+    elif context.json:
+        print_json([json.loads(line) for line in lines])
+    else:
+        for record in map(json.loads, lines):
+            fields = json.dumps(record["fields"])
+            print(f"{record['seq']:>6} {record['time']} {record['kind']} {fields}")
+    return int(Exit.OK)
+
+
+def _verify(hub: Hub, database: EventsDatabase, context: HubContext) -> int:
+    found = verify_log(database, hub.ack_public)
+    if context.json:
+        print_json(
+            {
+                "intact": found.intact,
+                "records": found.records,
+                "head": found.head.hash,
+                "protected": found.protected if found.protected >= 0 else None,
+                "signer": found.signer or None,
+                "problem": found.problem,
+            }
+        )
+    elif found.intact:
+        print(f"{found.records} records, none changed; head {found.head.hash}")
+        print(f"signed for up to record {found.protected} with key {found.signer or '-'}")
+    else:
+        print(f"the hub's log was changed: {found.problem}")
+    return int(Exit.OK if found.intact else Exit.DATA)
+
+
+def _export(out: Path, lines: list[bytes], context: HubContext) -> None:
+    private_folder(out)
+    when = context.clock.wall()
+    context.disk.write(out / "audit.jsonl", b"".join(lines), when=when, mode=0o600)
+    if context.json:
+        return print_json({"records": len(lines), "folder": str(out)})
+    print(f"{len(lines)} records in {out}")
+    return None
