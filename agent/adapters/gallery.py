@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agent.adapters import sketch_file
 from agent.adapters.hnsw_index import EDGE, SAMPLE, graph_for
 from agent.adapters.list_changes import compare
 from agent.adapters.list_segment import Segment
 from agent.adapters.list_version import People, Version
 from agent.adapters.search_trial import Exam, Finder, Rows, Trial
-from agent.adapters.sketch import sketch_for
+from agent.adapters.sketch import Sketch, sketch_for
 from agent.config import WatchlistConfig
 from agent.values import F32, Candidate, Candidates, Vectors, Wall, WatchlistRef
 from agent.watchlist.columns import StoredList
@@ -193,6 +194,20 @@ class ListGallery:
         first = replace(self._segments[0], finder=finder if trial.won else None)
         segments = (first, *self._segments[1:])
         return ListGallery(self._version, segments, now=self._now, trial=trial)
+
+    def frozen(self) -> bytearray | None:
+        """Its sketch as bytes, to be kept for the next start; None when it has none."""
+        finder = self._segments[0].finder
+        if self.trial is None or not isinstance(finder, Sketch):
+            return None
+        return sketch_file.frozen(finder, self.trial)
+
+    def thawed(self, data: bytearray) -> ListGallery | None:
+        """The same with a sketch that was kept; None when that is of another list."""
+        if not self._long or self.trial is not None:
+            return None
+        found = sketch_file.thawed(data, self._segments[0].columns.vectors)
+        return None if found is None else self._using(*found)
 
     def search(self, probes: Vectors) -> list[Candidates]:
         """The best entry and the best other subject for each row of (n, dim) unit probes.

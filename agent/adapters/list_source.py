@@ -58,6 +58,9 @@ class ListSource:
     def expire(self, now: Wall) -> None:
         """Nothing to destroy: the local list keeps what is over until it is removed."""
 
+    def keep(self, gallery: object) -> None:
+        """Nothing is kept: a local list is for field tests, and its index is seconds away."""
+
     def _gallery(self, stored: StoredList, now: Wall, previous: object) -> ListGallery:
         return renewed(
             stored, now=now, previous=previous, config=self._config, threads=self._threads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from agent.adapters.sealed_store import SealedListStore
@@ -28,6 +29,22 @@ class Ledger(Protocol):
     def append(self, kind: str, **fields: str | int) -> object: ...
 
 
+@dataclass(frozen=True, slots=True)
+class KeptIndex:
+    """How an index outlives a restart.
+
+    Attributes:
+        name: of its form; another one is not read.
+        freeze: the index of a gallery as bytes; None when it has none.
+        thaw: a gallery without an index, and what was frozen: the gallery with it; None when it is
+            not of this list.
+    """
+
+    name: str
+    freeze: Callable[[Any], bytearray | None]
+    thaw: Callable[[Any, bytearray], Any]
+
+
 class SealedSource(Generic[_Gallery]):
     """Reads the sealed store as soon as it is unlocked, and holds the clock to what it said before.
 
@@ -36,6 +53,7 @@ class SealedSource(Generic[_Gallery]):
         make: builds a gallery.
         ledger: the audit log, told of what expired.
         clock: the device's own: what it says now is held against what it said before.
+        index: how an index is kept; None: it is made anew at every start.
     """
 
     def __init__(
@@ -44,7 +62,9 @@ class SealedSource(Generic[_Gallery]):
         make: GalleryMaker[_Gallery],
         ledger: Ledger,
         clock: Clock,
+        index: KeptIndex | None = None,
     ) -> None:
+        self._index = index
         self._store = store
         self._make = make
         self._ledger = ledger
@@ -76,7 +96,26 @@ class SealedSource(Generic[_Gallery]):
             with suppress(BodycamError):  # what cannot be destroyed now is not matched all the same
                 self.expire(now)
         stored = store.load(now=self._clock.wall())
-        return self._make(stored, now=now, previous=previous)
+        made = self._make(stored, now=now, previous=previous)
+        return made if self._index is None else self._revived(store, made, self._index)
+
+    def _revived(self, store: SealedListStore, made: _Gallery, index: KeptIndex) -> _Gallery:
+        """With the index of an earlier start, if it is there and of this list."""
+        data = store.cache_get(index.name)
+        found: _Gallery | None = None if data is None else index.thaw(made, data)
+        return made if found is None else found
+
+    def keep(self, gallery: object) -> None:
+        """Keep the index of a gallery for the next start: encrypted, under a key that dies with
+        the next change of the list.
+
+        Raises:
+            RefusedError: locked.
+            DataError, DiskError, UnavailableError: it cannot be kept now.
+        """
+        data = None if self._index is None else self._index.freeze(gallery)
+        if data is not None and self._index is not None:
+            self._store().cache_put(self._index.name, data)
 
     def nobody(self, *, now: Wall) -> _Gallery:
         """The gallery of an empty list."""

@@ -15,6 +15,7 @@ better half of 128: that makes up for it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -47,42 +48,66 @@ _FLAT = 0.02
 _SEED = 128
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Parts:
+    """What a sketch is made of, for (n, dim) vectors.
+
+    Attributes:
+        mean: (dim,) of the vectors.
+        probed, listed: (dim, TURNS * dim) turn a probe, and a row less the mean.
+        near: (n, axes) eight bits of the first axes.
+        planes: (TURNS * dim, words) the side of the mean on which each row lies.
+    """
+
+    mean: F32
+    probed: F32
+    listed: F32
+    near: npt.NDArray[np.int8]
+    planes: npt.NDArray[np.uint64]
+
+
 class Sketch:
     """Of (n, dim) vectors; safe to search from several threads.
 
     Attributes:
+        parts: never changed.
         least: votes that a row must have to be looked at; the fewer, the more are found and the
             longer it takes. Set before it is shared.
         count: rows.
     """
 
-    def __init__(self, vectors: Vectors, go_on: GoOn = lambda: True) -> None:
+    def __init__(self, parts: Parts, least: int) -> None:
+        self.parts, self.least = parts, least
+        self.count = len(parts.near)
+        self._mean, self._probed, self._listed = parts.mean, parts.probed, parts.listed
+        self._near = parts.near
+        self._votes = min(VOTES, len(parts.planes))
+        self._planes: list[Plane] = list(parts.planes)
+        self._buffers: list[list[Plane]] = []
+
+    @staticmethod
+    def of(vectors: Vectors, go_on: GoOn = lambda: True) -> Sketch | None:
         """Built block by block: what it needs beside itself does not grow with the list.
 
         Args:
             vectors: n at least 1, left as they are.
-            go_on: asked now and then; False leaves it unfinished.
+            go_on: asked now and then; False gives up.
         """
-        self.count, dim = vectors.shape
-        self._mean, basis, spread = _axes(vectors)
+        count, dim = vectors.shape
+        mean, basis, spread = _axes(vectors)
         turns = _turns(dim)
-        self._probed = np.asarray((basis * spread) @ turns, np.float32)
-        self._listed = np.asarray((basis / spread) @ turns, np.float32)
-        self._votes = min(VOTES, TURNS * dim)
-        self.least = self._votes
-        self._near: npt.NDArray[np.int8] = np.empty((self.count, min(dim, LOOKED_AT_AXES)), np.int8)
-        planes = np.empty((TURNS * dim, words(self.count)), np.uint64)
-        self.complete = False
+        listed = np.asarray((basis / spread) @ turns, np.float32)
+        near = np.empty((count, min(dim, LOOKED_AT_AXES)), np.int8)
+        planes = np.empty((TURNS * dim, words(count)), np.uint64)
         for start, block in _blocks(vectors):
             if not go_on():
-                return
-            turned = (block - self._mean) @ self._listed
+                return None
+            turned = (block - mean) @ listed
             planes[:, start // 64 : start // 64 + words(len(block))] = packed(turned > 0)
-            coarse = np.rint(turned[:, : self._near.shape[1]] * (127 / _REACH))
-            self._near[start : start + len(block)] = np.clip(coarse, -127, 127)
-        self._planes: list[Plane] = list(planes)
-        self._buffers: list[list[Plane]] = []
-        self.complete = True
+            coarse = np.rint(turned[:, : near.shape[1]] * (127 / _REACH))
+            near[start : start + len(block)] = np.clip(coarse, -127, 127)
+        probed = np.asarray((basis * spread) @ turns, np.float32)
+        return Sketch(Parts(mean, probed, listed, near, planes), min(VOTES, TURNS * dim))
 
     def near(self, probe: F32, alive: Plane | None = None) -> Rows:
         """At most `KEPT` rows that may be the most alike, in no order.
@@ -177,8 +202,8 @@ def _turns(dim: int) -> F32:
 
 def sketch_for(exam: Exam) -> tuple[Sketch, Trial] | None:
     """A sketch that looks as deep as the exam says it must; None when it was not to go on."""
-    sketch = Sketch(exam.vectors, exam.go_on)
-    if not sketch.complete:
+    sketch = Sketch.of(exam.vectors, exam.go_on)
+    if sketch is None:
         return None
     rows, probes = noisy(exam.vectors, ASKED)
     votes = np.sort(sketch.votes(probes, exam.vectors[rows]))

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from agent import __version__
+from agent.adapters import sketch_file
 from agent.adapters.gallery import ListGallery, renewed
 from agent.adapters.list_source import ListSource
-from agent.adapters.sealed_source import SealedSource
+from agent.adapters.sealed_source import KeptIndex, SealedSource
 from agent.app.context import Context
 from agent.app.vault import Ledger, Vault, vault_of
 from agent.config import Config, DeviceConfig
@@ -60,6 +62,12 @@ class Lists:
         )
 
 
+_KEPT = KeptIndex(
+    f"sketch/{sketch_file.FORMAT}/{__version__}", ListGallery.frozen, ListGallery.thawed
+)
+"""An index is measured again after every update of the program."""
+
+
 class _Unusable:
     """The source of a device that may serve no list, and why."""
 
@@ -79,6 +87,9 @@ class _Unusable:
 
     def expire(self, now: Wall) -> None:
         """Nothing is served, so nothing expires."""
+
+    def keep(self, gallery: object) -> None:
+        """Nothing is served, so nothing is kept."""
 
 
 def open_lists(context: Context, space: str, ledger: Ledger, undo: ExitStack) -> Lists:
@@ -102,7 +113,7 @@ def open_lists(context: Context, space: str, ledger: Ledger, undo: ExitStack) ->
         try:
             vault = vault_of(context, space)
             undo.callback(vault.close)
-            source = SealedSource(vault.store, make, ledger, context.clock)
+            source = SealedSource(vault.store, make, ledger, context.clock, _KEPT)
         except BodycamError as error:
             source = _Unusable(str(error), make)
     fingerprint = source.fingerprint()

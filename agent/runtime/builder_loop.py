@@ -84,6 +84,13 @@ class GallerySource(Protocol):
             BodycamError: it cannot be, now.
         """
 
+    def keep(self, gallery: DatedGallery) -> None:
+        """Keep its index for the next start.
+
+        Raises:
+            BodycamError: it cannot be, now.
+        """
+
 
 class BuilderLoop:
     """Posts a new gallery after every change of the list.
@@ -204,6 +211,7 @@ class BuilderLoop:
         if indexed is not None:
             self._log.info("watchlist index", reason=indexed.how)
             self._serve(indexed, same_list=True)
+            self._keep(indexed)
 
     def _compact(self) -> None:
         """The same list built anew, with its index, before it takes over; once for each gallery."""
@@ -215,6 +223,13 @@ class BuilderLoop:
         built = built.indexed(self._go_on) or built
         if self._go_on() and built.ref == self._serving.ref:
             self._serve(built, same_list=True)
+            self._keep(built)
+
+    def _keep(self, gallery: DatedGallery) -> None:
+        try:
+            self._source.keep(gallery)
+        except BodycamError as error:
+            self._log.warning("the next start makes the index again", reason=_line(error))
 
     def _go_on(self) -> bool:
         self._heartbeats.beat(STAGE)

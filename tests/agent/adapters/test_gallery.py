@@ -52,7 +52,7 @@ def by_finder(stored, finder, *, config=CONFIG):
 
 def by_sketch(stored, *, least=0, config=CONFIG):
     """Looks at every row, unless told otherwise."""
-    sketch = Sketch(stored.columns.vectors)
+    sketch = Sketch.of(stored.columns.vectors)
     sketch.least = least
     return by_finder(stored, sketch, config=config)
 

@@ -9,22 +9,15 @@ from typing import Any
 import pytest
 
 from agent.adapters.device_keys import DeviceKeys
-from agent.adapters.sealed_source import SealedSource
+from agent.adapters.sealed_source import KeptIndex, SealedSource
 from agent.adapters.sealed_store import SealedListStore
 from agent.adapters.steady_clock import SteadyClock
 from agent.errors import RefusedError
 from agent.values import Wall
 from agent.watchlist.columns import StoredList
+from tests.support.agents import KeptLedger
 from tests.support.clocks import FakeClock
 from tests.support.sealed import DAY, NOW, Published, a_store, entries, nothing, publish
-
-
-class KeptLedger:
-    def __init__(self) -> None:
-        self.records: list[tuple[str, dict[str, str | int]]] = []
-
-    def append(self, kind: str, **fields: str | int) -> None:
-        self.records.append((kind, fields))
 
 
 class Rig:
@@ -74,6 +67,60 @@ def test_unlocking_a_new_list_and_a_clock_set_back_are_news(rig: Rig) -> None:
     seen.append(rig.source.fingerprint())
     assert len(set(seen)) == len(seen) - 1  # locked and clock wrong are both: nobody
     assert rig.source.fingerprint() == seen[-1]
+
+
+class Indexed(int):
+    """A gallery with an index."""
+
+
+def freeze(gallery: object) -> bytearray | None:
+    return bytearray(b"index of %d" % gallery) if isinstance(gallery, Indexed) else None
+
+
+def thaw(gallery: int, data: bytearray) -> Indexed | None:
+    return Indexed(gallery) if data == b"index of %d" % gallery else None
+
+
+class TestKeptIndex:
+    @pytest.fixture
+    def rig(self, rig: Rig) -> Rig:
+        rig.locked = False
+        index = KeptIndex("form-1", freeze, thaw)
+        rig.source = SealedSource(rig.store, rig.make, rig.ledger, rig.clock, index)
+        return rig
+
+    def test_the_next_start_has_it(self, rig: Rig) -> None:
+        assert type(rig.build()) is int
+        rig.source.keep(Indexed(3))
+        assert type(rig.build()) is Indexed
+
+    def test_a_gallery_without_one_keeps_nothing(self, rig: Rig) -> None:
+        rig.source.keep(rig.build())
+        assert rig.on_disk.cache_get("form-1") is None
+
+    def test_another_form_or_another_list_is_not_taken(self, rig: Rig) -> None:
+        rig.build()
+        rig.source.keep(Indexed(2))
+        assert type(rig.build()) is int
+        rig.source.keep(Indexed(3))
+        other = KeptIndex("form-2", freeze, thaw)
+        rig.source = SealedSource(rig.store, rig.make, rig.ledger, rig.clock, other)
+        assert type(rig.build()) is int
+
+    def test_damaged_on_disk_it_is_made_again(self, rig: Rig, tmp_path: Path) -> None:
+        rig.build()
+        rig.source.keep(Indexed(3))
+        (file,) = tmp_path.rglob("*.cache")
+        assert b"index of" not in file.read_bytes()
+        file.write_bytes(bytes(len(file.read_bytes())))
+        assert type(rig.build()) is int
+
+    def test_an_expiry_ends_it(self, rig: Rig, tmp_path: Path) -> None:
+        rig.build()
+        rig.source.keep(Indexed(3))
+        rig.clock.advance(11)
+        assert type(rig.build()) is int
+        assert list(tmp_path.rglob("*.cache")) == []
 
 
 def test_locked_nobody_is_served(rig: Rig) -> None:

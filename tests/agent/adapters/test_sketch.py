@@ -22,7 +22,7 @@ def vectors() -> Vectors:
 
 @pytest.fixture(scope="module")
 def sketch(vectors: Vectors) -> Sketch:
-    sketch = Sketch(vectors)
+    sketch = Sketch.of(vectors)
     sketch.least = 42
     return sketch
 
@@ -51,7 +51,7 @@ def test_who_is_not_alive_is_never_found(vectors: Vectors, sketch: Sketch) -> No
 
 
 def test_the_deeper_it_looks_the_more_it_finds(vectors: Vectors) -> None:
-    sketch, probes = Sketch(vectors), noisy_probes(vectors, 60)
+    sketch, probes = Sketch.of(vectors), noisy_probes(vectors, 60)
     shares = []
     for least in (56, 50, 36):
         sketch.least = least
@@ -67,7 +67,7 @@ def test_the_probe_is_left_and_what_was_made_of_it_is_gone(
     seen = []
     wiped = module.wipe
     monkeypatch.setattr(module, "wipe", lambda *arrays: (seen.extend(arrays), wiped(*arrays)))
-    sketch, probe = Sketch(vectors), vectors[7].copy()
+    sketch, probe = Sketch.of(vectors), vectors[7].copy()
     sketch.near(probe)
     np.testing.assert_array_equal(probe, vectors[7])
     assert len(seen) == 4
@@ -75,7 +75,7 @@ def test_the_probe_is_left_and_what_was_made_of_it_is_gone(
 
 
 def test_votes_are_what_the_search_goes_by(vectors: Vectors) -> None:
-    sketch, probes = Sketch(vectors), noisy_probes(vectors, 40)
+    sketch, probes = Sketch.of(vectors), noisy_probes(vectors, 40)
     rows = best(vectors, probes)
     for probe, row, votes in zip(probes, rows, sketch.votes(probes, vectors[rows]), strict=True):
         (only,) = packed((np.arange(3000) == row)[:, None])
@@ -101,7 +101,7 @@ def test_the_exam_says_how_deep_to_look(vectors: Vectors) -> None:
 @pytest.mark.parametrize("shape", [(1, 16), (63, 8), (65, 130)])
 def test_any_shape_will_do(shape: tuple[int, int]) -> None:
     rows = units(*shape)
-    sketch = Sketch(rows)
+    sketch = Sketch.of(rows)
     sketch.least = 0
     assert set(sketch.near(rows[0]).tolist()) <= set(range(len(rows)))
     assert len(sketch.near(rows[0])) == min(len(rows), module.KEPT)
@@ -120,4 +120,4 @@ def test_it_is_given_up_when_it_is_not_to_go_on(vectors: Vectors) -> None:
     assert exam is not None
     stopped = Exam(exam.vectors, exam.probes, exam.rows, exam.best, exam.timer, lambda: False)
     assert sketch_for(stopped) is None
-    assert not Sketch(vectors, lambda: False).complete
+    assert Sketch.of(vectors, lambda: False) is None

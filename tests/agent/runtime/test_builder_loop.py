@@ -58,6 +58,7 @@ class FakeSource:
         self.answer: FakeGallery | Exception = FakeGallery()
         self.empty = FakeGallery()
         self.expired: list[float] = []
+        self.kept: list[FakeGallery] = []
         self.stuck: Exception | None = None
 
     def fingerprint(self) -> object:
@@ -77,6 +78,11 @@ class FakeSource:
         if self.stuck is not None:
             raise self.stuck
         self.expired.append(now)
+
+    def keep(self, gallery: FakeGallery) -> None:
+        if self.stuck is not None:
+            raise self.stuck
+        self.kept.append(gallery)
 
 
 class Rig:
@@ -192,6 +198,7 @@ def test_a_list_of_many_changes_is_built_anew_with_its_index_when_nothing_is_to_
     rig.loop.poll()
     assert rig.source.built == [(1000.0, None)]
     assert rig.posted() == (NewGallery(compact.index, same_list=True),)
+    assert rig.source.kept == [compact.index]
 
 
 @pytest.mark.parametrize("cause", ["unreadable", "another version", "overtaken"])
@@ -227,9 +234,19 @@ def test_the_index_follows_the_list_that_serves_once() -> None:
     assert order == NewGallery(rig.serving.index, same_list=True)
     assert rig.loop.how == "searched by graph"
     assert rig.log.lines == [("info", "watchlist index", {"reason": "searched by graph"})]
+    assert rig.source.kept == [rig.serving.index]
     rig.loop.poll()
     assert rig.posted() == ()
     assert len(rig.serving.index.looks) == 2
+
+
+def test_an_index_that_cannot_be_kept_serves_all_the_same() -> None:
+    rig = Rig()
+    rig.serving.index, rig.source.stuck = an_index(), DiskError("no space left on device")
+    rig.loop.poll()
+    assert len(rig.posted()) == 1
+    assert rig.log.lines[-1][0] == "warning"
+    assert "no space left" in rig.log.lines[-1][2]["reason"]
 
 
 def test_a_changed_list_serves_before_its_index_is_tried() -> None:
