@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from agent.errors import DataError
 from agent.ports import ModelIdentity
 from agent.values import F32, BgrImage, Crops, FaceDetections, Vectors
 from agent.vision import yunet
+from agent.vision.alignment import CROP
 from agent.vision.scales import Window, windows
 
 _HALF = 0.5
@@ -54,6 +56,30 @@ def open_session(file: ModelFile, threads: int) -> ort.InferenceSession:
         ) from None
 
 
+def giving_back() -> ort.RunOptions:
+    """After a run with these, onnxruntime gives its arena back, and freed memory is overwritten
+    (`agent.adapters.own_memory`).
+    """
+    options = ort.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
+def run_bound(
+    session: ort.InferenceSession,
+    inputs: Mapping[str, F32],
+    outputs: Mapping[str, F32],
+    options: ort.RunOptions | None = None,
+) -> None:
+    """Run from these buffers into those, without a copy of either in onnxruntime's arena."""
+    binding = session.io_binding()
+    for name, array in inputs.items():
+        binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+    for name, array in outputs.items():
+        binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+    session.run_with_iobinding(binding, options)
+
+
 class YuNetDetector:
     """Finds faces of any size in frames of any size."""
 
@@ -82,7 +108,10 @@ class YuNetDetector:
         return yunet.clip_to(faces, width, height)
 
     def forget(self) -> None:
+        """A blank picture overwrites the last one in the arena; what is left is given back."""
         self._buffer.fill(0)
+        if self._buffer.size:
+            self._session.run(None, {"image": self._buffer}, giving_back())
 
     def _look(self, image: BgrImage, window: Window, frame: tuple[int, int]) -> FaceDetections:
         piece = image[window.top : window.bottom, window.left : window.right]
@@ -111,12 +140,17 @@ def _merge(parts: list[FaceDetections], iou: float) -> FaceDetections:
 
 
 class SFaceEmbedder:
-    """Turns aligned faces into unit vectors."""
+    """Turns aligned faces into unit vectors.
+
+    Inputs and outputs are buffers of its own, bound to the session: what onnxruntime allocates for
+    an output stays in its arena with the vector in it.
+    """
 
     def __init__(self, file: ModelFile, *, threads: int) -> None:
         self._session = open_session(file, threads)
         self._identity = file.identity
         self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[0].name
         self._dim = int(self._session.get_outputs()[0].shape[1])
 
     @property
@@ -131,11 +165,19 @@ class SFaceEmbedder:
         vectors = np.zeros((len(crops), self._dim), np.float32)
         for start in range(0, len(crops), EMBED_BATCH):
             tensor = _planes(crops[start : start + EMBED_BATCH])
-            vectors[start : start + EMBED_BATCH] = self._session.run(None, {self._input: tensor})[0]
+            self._run(tensor, vectors[start : start + EMBED_BATCH])
             tensor.fill(0)
-        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-        vectors /= np.maximum(norms, 1e-12)
+        norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))  # no squares are left behind
+        vectors /= np.maximum(norms, 1e-12)[:, None]
         return vectors
+
+    def forget(self) -> None:
+        """Overwrite what onnxruntime keeps of the last faces: its arena is given back."""
+        blank = np.zeros((1, 3, CROP, CROP), np.float32)
+        self._run(blank, np.zeros((1, self._dim), np.float32), giving_back())
+
+    def _run(self, tensor: F32, out: F32, options: ort.RunOptions | None = None) -> None:
+        run_bound(self._session, {self._input: tensor}, {self._output: out}, options)
 
 
 def _planes(crops: Crops) -> F32:

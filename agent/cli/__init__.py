@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import closing
 
+from agent.adapters.own_memory import seal_memory
 from agent.cli.common import read_globals, silence_stdout
 from agent.cli.parser import Parser, Shared, nearest
 from agent.errors import BodycamError, Exit, UsageError
@@ -49,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         the exit code, see `agent.errors.Exit`.
     """
+    if argv is None:  # this process is the program
+        seal_memory()
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     try:

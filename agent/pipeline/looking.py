@@ -37,7 +37,6 @@ class Watcher:
         self._size: tuple[int, int] | None = None
         self._last = _LONG_AGO
         self._next = _LONG_AGO
-        self._looked = False
 
     def begin(self, frame: Frame) -> tuple[int, ...]:
         """Notice a new picture size or time running backwards: all tracks end. Their ids."""
@@ -60,7 +59,6 @@ class Watcher:
 
     def look(self, frame: Frame, watch: Stopwatch) -> Look:
         """Detect and track; the caller wipes the detections when done with them."""
-        self._looked = True
         faces = self._detector.detect(frame.image)
         watch.lap("detect")
         motion = self._motion(frame, keep=self.tracker.count > 0 or len(faces) > 0)
@@ -74,15 +72,15 @@ class Watcher:
         return self.tracker.predicted(frame.at), ended
 
     def expire(self, now: Monotonic) -> tuple[int, ...]:
-        """End the tracks not seen for too long; without any, the last picture goes too. Ids."""
+        """End the tracks not seen for too long; without any, the small picture goes too. Ids."""
         ended = self.tracker.expire(now)
         if not self.tracker.count:
-            self._forget_everything()
+            self._forget_picture()
         return ended
 
     def reset(self) -> tuple[int, ...]:
         """End every track and forget the last picture. Ids of the tracks."""
-        self._forget_everything()
+        self._forget_picture()
         self._size, self._last, self._next = None, _LONG_AGO, _LONG_AGO
         return self.tracker.end_all()
 
@@ -99,12 +97,6 @@ class Watcher:
         self._forget_picture()
         self._thumbnail = now
         return motion
-
-    def _forget_everything(self) -> None:
-        self._forget_picture()
-        if self._looked:
-            self._detector.forget()
-            self._looked = False
 
     def _forget_picture(self) -> None:
         if self._thumbnail is not None:

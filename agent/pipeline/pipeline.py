@@ -3,7 +3,8 @@
 Invariants:
 1. While disarmed no frame is looked at, and nothing of a face is in memory.
 2. What is kept of a face is overwritten when its track ends, at the latest
-   `agent.stages.evidence.KEEP_S` after its last sight (call `expire` when frames stop coming).
+   `agent.stages.evidence.KEEP_S` after its last sight (call `expire` when frames stop coming);
+   what libraries keep of it to themselves, within the same time (`agent.stages.wiping.Traces`).
 3. Equal frames and settings give equal results; time comes from the frames.
 """
 
@@ -20,11 +21,12 @@ from agent.pipeline.picture import picture_of
 from agent.pipeline.recognising import Recogniser
 from agent.pipeline.result import StepResult, Stopwatch
 from agent.pipeline.settings import Activation, PipelineSettings
+from agent.policy.fpir_monitor import TRACK_S
 from agent.ports import Detector, Embedder, Gallery
 from agent.stages.alerting import AlertBook, AlertContext, Moment, raise_alert
 from agent.stages.decide import DecisionRule, decide
 from agent.stages.evidence import Added, Evidence
-from agent.stages.wiping import wipe
+from agent.stages.wiping import Traces, wipe
 from agent.values import F32, Alert, Decision, Frame, Monotonic, Track, Verdict, Wall
 
 _NEW_EVIDENCE = frozenset({Added.KEPT, Added.RESTARTED})
@@ -60,6 +62,8 @@ class Pipeline:
         new_id: Callable[[Wall], str],
         timer: Callable[[], float],
     ) -> None:
+        self._networks = (detector, embedder)
+        self._traces = Traces()
         self._gallery = gallery
         self._new_id = new_id
         self._timer = timer
@@ -68,6 +72,8 @@ class Pipeline:
         self._memory = self._recogniser.memory
         self._armed: _Armed | None = None
         self._to_search: set[int] = set()
+        self._counted: set[int] = set()
+        self._asked_most = 0
 
     @property
     def armed(self) -> bool:
@@ -123,7 +129,9 @@ class Pipeline:
         """End and wipe what was not seen for too long, while no frames come. Ids."""
         ended = self._watcher.expire(now)
         self._forget(ended)
-        return ended + self._memory.expire(now=now)
+        forgotten = self._memory.expire(now=now)
+        self._overwrite_if_due(now)
+        return ended + forgotten
 
     def step(self, frame: Frame) -> StepResult:
         """Take one frame through all stages."""
@@ -138,6 +146,7 @@ class Pipeline:
             tracks, over = self._watcher.between(frame)
             self._forget(over)
             result = StepResult(tracks=tracks, ended=over)
+        self._overwrite_if_due(frame.at)
         return replace(result, ended=ended + result.ended, timings=watch.stop())
 
     def _look(self, frame: Frame, armed: _Armed, watch: Stopwatch) -> StepResult:
@@ -145,8 +154,10 @@ class Pipeline:
         look = self._watcher.look(frame, watch)
         ended = look.update.ended
         self._forget(ended)
+        self._traces.looked(faces=self._watcher.tracker.count > 0, now=frame.at)
         embedded, joined = self._recognise(frame, look, watch)
         tracks = self._watcher.tracker.tracks() if joined else look.update.tracks
+        subjects = self._count_subjects(tracks, armed.rule.min_shots)
         decisions, searches = self._search_and_decide(tracks, armed, watch)
         owners = [joined.get(track, track) for track in look.update.assigned]
         alerts = tuple(
@@ -163,6 +174,7 @@ class Pipeline:
             faces=len(look.faces),
             tracks=tracks,
             started=self._watcher.tracker.started - before,
+            subjects=subjects,
             ended=ended + tuple(joined),
             embeddings=embedded,
             searches=searches,
@@ -186,6 +198,19 @@ class Pipeline:
             watch.lap("embed")
         return len(fresh), joined
 
+    def _count_subjects(self, tracks: tuple[Track, ...], min_shots: int) -> int:
+        """How many tracks count as somebody who passed, for the first time now."""
+        new = {
+            track.id
+            for track in tracks
+            if track.last_seen - track.first_seen >= TRACK_S
+            and track.id not in self._counted
+            and track.id in self._memory
+            and self._memory.need(track.id).shots >= min_shots
+        }
+        self._counted |= new
+        return len(new)
+
     def _search_and_decide(
         self, tracks: tuple[Track, ...], armed: _Armed, watch: Stopwatch
     ) -> tuple[tuple[Decision, ...], int]:
@@ -201,6 +226,7 @@ class Pipeline:
         if not asked:
             return (), 0
         watch.skip()
+        self._asked_most = max(self._asked_most, len(asked))
         probes = np.stack([evidence.template.vector for _, evidence in asked])
         try:
             answers = self._gallery.search(probes)
@@ -246,9 +272,29 @@ class Pipeline:
     def _forget(self, tracks: tuple[int, ...]) -> None:
         self._memory.forget_all(tracks)
         self._to_search.difference_update(tracks)
+        self._counted.difference_update(tracks)
 
     def _wipe(self) -> tuple[int, ...]:
         ended = self._watcher.reset()
         self._memory.forget_all()
         self._to_search.clear()
+        self._counted.clear()
+        self._overwrite()
         return ended
+
+    def _overwrite_if_due(self, now: Monotonic) -> None:
+        if self._traces.due(alone=not self._watcher.tracker.count, now=now):
+            self._overwrite()
+
+    def _overwrite(self) -> None:
+        """What networks keep to themselves, and matrix products: these copy the probes into
+        buffers of their own, where blank ones overwrite them.
+        """
+        if self._traces.gone():
+            for network in self._networks:
+                network.forget()
+            if self._asked_most:
+                blank = np.zeros((self._asked_most, self._memory.dim), np.float32)
+                self._gallery.search(blank)
+                self._gallery.confirm(blank[:1])
+                self._asked_most = 0

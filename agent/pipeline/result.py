@@ -39,6 +39,8 @@ class StepResult:
         faces: detections.
         tracks: every live track, ordered by id.
         started: tracks begun in this step.
+        subjects: tracks that in this step became long enough, with enough shots, to count as
+            somebody who passed.
         ended: ids of tracks that ended in this step and were wiped.
         embeddings, searches: counts of faces embedded and templates searched.
         decisions: verdicts reached in this step.
@@ -51,6 +53,7 @@ class StepResult:
     faces: int = 0
     tracks: tuple[Track, ...] = ()
     started: int = 0
+    subjects: int = 0
     ended: tuple[int, ...] = ()
     embeddings: int = 0
     searches: int = 0

@@ -49,3 +49,6 @@ class Embedder(Protocol):
 
     def embed(self, crops: Crops) -> Vectors:
         """(n, 112, 112, 3) uint8 BGR crops to (n, dim) float32 unit vectors; n may be 0."""
+
+    def forget(self) -> None:
+        """Overwrite what is kept of the last faces."""

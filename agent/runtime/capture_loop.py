@@ -13,6 +13,7 @@ from agent.ports.log import Log
 from agent.runtime.board import Board
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.mailbox import Mailbox
+from agent.stages.wiping import wipe
 from agent.values import Frame, Monotonic
 
 STAGE = "capture"
@@ -195,6 +196,7 @@ class CaptureLoop:
             self._nap(self._pacer.wait_s(frame, self._clock.monotonic()))
         if not self._wanted():
             self.unwatched += 1
+            wipe(frame.image)
             return True
         return self._mailbox.put(frame)
 

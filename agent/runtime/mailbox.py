@@ -2,7 +2,8 @@
 
 For a live source one slot, where the newest frame wins and the one it displaces is counted: old
 frames are worthless. For a file the same slot with back-pressure: nothing is dropped. Messages
-(a new gallery, arm, disarm) queue, and are taken before the next frame.
+(a new gallery, arm, disarm) queue, and are taken before the next frame. A frame that nobody will
+look at is overwritten.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from agent.stages.wiping import wipe
 from agent.values import Frame
 
 MessageT = TypeVar("MessageT")
@@ -60,9 +62,11 @@ class Mailbox(Generic[MessageT]):
             if not self.live:
                 self._changed.wait_for(lambda: self._frame is None or self._closed)
             if self._closed:
+                wipe(frame.image)
                 return False
             if self._frame is not None:
                 self._dropped += 1
+                wipe(self._frame.image)
             self._frame = frame
             self._changed.notify_all()
             return True
@@ -83,6 +87,8 @@ class Mailbox(Generic[MessageT]):
         with self._changed:
             self._closed = True
             self._ended = True
+            if self._frame is not None:
+                wipe(self._frame.image)
             self._frame = None
             self._changed.notify_all()
 

@@ -260,9 +260,13 @@ class PipelineLoop:
     def _take(self, frame: Frame) -> None:
         if not self.armed:
             self.tally.dropped += 1
+            wipe(frame.image)
             return
         began = self._around.clock.monotonic()
-        result = self._pipeline.step(frame)
+        try:
+            result = self._pipeline.step(frame)
+        finally:
+            wipe(frame.image)
         for alert in result.alerts:
             self._commit(alert, frame.at)
         ended = self._around.clock.monotonic()

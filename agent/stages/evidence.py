@@ -95,6 +95,11 @@ class TrackMemory:
         self._of: dict[int, _Memory] = {}
 
     @property
+    def dim(self) -> int:
+        """Length of a template."""
+        return self._dim
+
+    @property
     def count(self) -> int:
         """Tracks of which anything is kept."""
         return len(self._of)
@@ -229,5 +234,8 @@ def _average(own: _Memory) -> None:
     count = len(own.weights)
     mean = np.asarray(own.weights, np.float32) @ own.vectors[:count]
     norm = float(np.linalg.norm(mean))
-    own.template[:] = mean / norm if norm > _TINY else own.vectors[count - 1]
+    if norm > _TINY:
+        np.divide(mean, np.float32(norm), out=own.template)
+    else:
+        own.template[:] = own.vectors[count - 1]
     wipe(mean)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from agent.values import Array
+from typing import Final
+
+from agent.values import Array, Monotonic
+
+EVERY_S: Final = 5.0
+"""While faces keep coming, what libraries keep of those who left is overwritten so often."""
+ALONE_S: Final = 2.0
+"""Nobody is left: at the latest so long after the first face."""
+STILL_S: Final = 1.0
+"""No frame has come for so long: the last picture is not waited for any longer."""
 
 
 def wipe(*arrays: Array) -> None:
@@ -10,3 +19,37 @@ def wipe(*arrays: Array) -> None:
     for array in arrays:
         if array.flags.writeable:
             array.fill(0)
+
+
+class Traces:
+    """When the buffers inside the libraries are to be overwritten.
+
+    A network's arena and a matrix product's packed panels are overwritten by the next picture, as
+    long as one comes; a blank one costs as much. So it is done now and then, and always soon after
+    the last face or the last frame.
+    """
+
+    def __init__(self) -> None:
+        self._looked: Monotonic | None = None
+        self._since: Monotonic | None = None
+
+    def looked(self, *, faces: bool, now: Monotonic) -> None:
+        """A picture was looked at; `faces`: somebody was in it, or is still followed."""
+        self._looked = now
+        if faces and self._since is None:
+            self._since = now
+
+    def due(self, *, alone: bool, now: Monotonic) -> bool:
+        """Whether it is time; `alone`: nobody is followed any more."""
+        if self._looked is None:
+            return False
+        if now < self._looked or now - self._looked >= STILL_S:
+            return True
+        limit = ALONE_S if alone else EVERY_S
+        return self._since is not None and not now - self._since < limit
+
+    def gone(self) -> bool:
+        """They were, or are now, overwritten; whether there were any."""
+        had = self._looked is not None
+        self._looked = self._since = None
+        return had

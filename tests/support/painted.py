@@ -60,6 +60,9 @@ class PaintedEmbedder:
     identity: ModelIdentity = field(default=ModelIdentity("painted", "fp32", "", "painted"))
     dim: int = 2
 
+    def forget(self) -> None:
+        """It keeps nothing."""
+
     def embed(self, crops: Crops) -> Vectors:
         self.batches.append(len(crops))
         return np.stack([direction(int(crop[56, 56, 0])) for crop in crops])

@@ -78,6 +78,9 @@ class PortraitEmbedder:
     identity: ModelIdentity = field(default=ModelIdentity("portraits", "fp32", SHA256, SPACE))
     dim: int = DIM
 
+    def forget(self) -> None:
+        """It keeps nothing."""
+
     def embed(self, crops: Crops) -> Vectors:
         self.batches.append(len(crops))
         return np.stack([template(int(crop[CROP // 2, CROP // 2, 0])) for crop in crops])

@@ -116,6 +116,9 @@ class PaintReader:
         self.people: list[int] = []
         self.answers: list[Vectors] = []
 
+    def forget(self) -> None:
+        """It keeps nothing."""
+
     def embed(self, crops: Crops) -> Vectors:
         people = np.rint(crops[:, 40:80, 40:80, 0].mean(axis=(1, 2)) / _STEP).astype(int).tolist()
         made = [face_of(person, len(self.people) + i) for i, person in enumerate(people)]
