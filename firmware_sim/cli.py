@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
+from firmware_sim.cli_device import add_device_flags, body_options
 from firmware_sim.cli_stories import add_render
 from firmware_sim.errors import Exit, SimError
 
@@ -24,6 +25,8 @@ _RUN_EXAMPLES = """examples:
       a video, then the pictures of a folder, again and again
   bodycam-sim run --play walk.mp4 --pace max --wait-client --start-at 1700000000 --port-file port
       every frame, as fast as the one viewer reads; capture times from a chosen start
+  bodycam-sim run --play walk.mp4 --loop 0 --gps 2947 --sysfs board --at 30:battery=5 --at 60:hang
+      with a receiver of positions and a battery; what happens when, in seconds from the start
 
 exit codes: 0 played to the end or stopped, 64 usage, 65 footage that cannot be decoded,
 66 no such file, 69 the address cannot be taken, 74 the port file cannot be written
@@ -59,6 +62,8 @@ def _run(arguments: argparse.Namespace) -> int:
         start_at=arguments.start_at,
         wait_client=arguments.wait_client,
         port_file=arguments.port_file,
+        body=body_options(arguments),
+        events=tuple(arguments.at),
     )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,12 +72,17 @@ def _run(arguments: argparse.Namespace) -> int:
     return int(Exit.OK)
 
 
-def _announce(url: str) -> None:
+def _announce(url: str, gps_port: int | None) -> None:
     print(f"bodycam-sim: camera at {url}", file=sys.stderr, flush=True)
+    if gps_port is not None:
+        print(f"bodycam-sim: gpsd at port {gps_port}", file=sys.stderr, flush=True)
 
 
-def _announce_json(url: str) -> None:
-    print(json.dumps({"url": url}), flush=True)
+def _announce_json(url: str, gps_port: int | None) -> None:
+    told: dict[str, str | int] = {"url": url}
+    if gps_port is not None:
+        told["gps_port"] = gps_port
+    print(json.dumps(told), flush=True)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -149,6 +159,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     add("--width", type=_whole(16, 16384), help="scale to this width, pixels")
     add("--height", type=_whole(16, 16384), help="scale to this height, pixels")
     add("--json", action="store_true", help='print {"url": ...} on stdout when ready')  # fmt: skip
+    add_device_flags(run)
 
 
 def _whole(low: int, high: int | None = None) -> Callable[[str], int]:

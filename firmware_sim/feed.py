@@ -28,6 +28,8 @@ class Feed:
         self._sent = 0
         self._viewers = 0
         self._over = False
+        self._on = True
+        self._hang_ups = 0
 
     def publish(self, part: StreamPart) -> bool:
         """Show the next part; False when stopped. In lockstep, returns when it has been sent."""
@@ -55,35 +57,54 @@ class Feed:
         with self._changed:
             self._wait(lambda: self._viewers == 0, timeout_s)
 
+    def hang_up(self) -> None:
+        """Cut off everybody who watches, as a camera does that starts again."""
+        with self._changed:
+            self._hang_ups += 1
+            self._changed.notify_all()
+
+    def switch(self, *, on: bool) -> None:
+        """Off: everybody is cut off, and nobody may come; on: they may again."""
+        with self._changed:
+            self._on = on
+            self._hang_ups += not on
+            self._changed.notify_all()
+
     def snapshot(self) -> StreamPart | None:
         with self._changed:
-            return self._part
+            return self._part if self._on else None
 
     def state(self) -> dict[str, object]:
         """For /healthz."""
         with self._changed:
             state = "over" if self._over else "playing" if self._number else "waiting"
+            state = state if self._on else "off"
             return {"state": state, "frames": self._number, "viewers": self._viewers}
 
     def join(self) -> Viewer | None:
         """Begin to watch; None when there is no room."""
         with self._changed:
-            if self.lockstep and self._viewers:
+            if not self._on or (self.lockstep and self._viewers):
                 return None
             self._viewers += 1
             self._changed.notify_all()
-            return Viewer(self, self._sent if self.lockstep else self._number)
+            return Viewer(self, self._sent if self.lockstep else self._number, self._hang_ups)
 
     def leave(self) -> None:
         with self._changed:
             self._viewers -= 1
             self._changed.notify_all()
 
-    def after(self, number: int) -> tuple[StreamPart, int] | None:
-        """Wait for a part later than `number`; None when the stream is over or stopped."""
+    def after(self, number: int, hang_ups: int) -> tuple[StreamPart, int] | None:
+        """Wait for a part later than `number`; None when the stream is over, stopped or cut."""
         with self._changed:
-            self._wait(lambda: self._number > number or self._over)
-            if self._stop.is_set() or self._part is None or self._number <= number:
+            self._wait(lambda: self._number > number or self._over or self._hang_ups > hang_ups)
+            if (
+                self._hang_ups > hang_ups
+                or self._stop.is_set()
+                or self._part is None
+                or self._number <= number
+            ):
                 return None
             return self._part, self._number
 
@@ -92,8 +113,10 @@ class Feed:
             self._sent = number
             self._changed.notify_all()
 
-    def stopped(self) -> bool:
-        return self._stop.is_set()
+    def broken(self, hang_ups: int) -> bool:
+        """Whether who joined after so many hang-ups was cut off, or all was stopped."""
+        with self._changed:
+            return self._stop.is_set() or self._hang_ups > hang_ups
 
     def _wait(self, ready: Callable[[], bool], timeout_s: float | None = None) -> bool:
         """Wait for `ready`, a stop or the timeout; whether it is ready."""
@@ -107,14 +130,15 @@ class Feed:
 class Viewer:
     """One who watches, from the next part on."""
 
-    def __init__(self, feed: Feed, number: int) -> None:
+    def __init__(self, feed: Feed, number: int, hang_ups: int) -> None:
         self._feed = feed
+        self._hang_ups = hang_ups
         self._number = number
         self._shown = number
 
     def next(self) -> StreamPart | None:
-        """The next part to send, or None: over, or stopped."""
-        found = self._feed.after(self._number)
+        """The next part to send, or None: over, stopped, or cut off."""
+        found = self._feed.after(self._number, self._hang_ups)
         if found is None:
             return None
         part, self._shown = found
@@ -124,6 +148,11 @@ class Viewer:
         """The part given last is on its way; one that is not will be given to another viewer."""
         self._number = self._shown
         self._feed.sent(self._number)
+
+    @property
+    def cut_off(self) -> bool:
+        """The end that it saw was no proper one."""
+        return self._feed.broken(self._hang_ups)
 
     def leave(self) -> None:
         self._feed.leave()

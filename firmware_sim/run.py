@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from firmware_sim.body import Body, BodyOptions
 from firmware_sim.errors import Exit, SimError
 from firmware_sim.feed import Feed
 from firmware_sim.footage import find, quieten_decoders, shots
 from firmware_sim.player import Encoder, StreamPart, play_all, play_live
 from firmware_sim.server import CameraServer
+from firmware_sim.shutter import Shutter
+from firmware_sim.timeline import CameraCommand, Event
 
+_TICK_S = 0.1
 _FAREWELL_S = 10.0  # slow viewers of a live stream get so long to take the end
 
 
@@ -34,6 +38,8 @@ class RunOptions:
         start_at: capture time of the first picture, seconds since 1970; None: now.
         wait_client: begin when the first viewer is there.
         port_file: write the port here once listening.
+        body: interfaces besides the picture.
+        events: what happens when, seconds from the start of the program.
     """
 
     play: tuple[str, ...]
@@ -46,15 +52,21 @@ class RunOptions:
     start_at: float | None = None
     wait_client: bool = False
     port_file: str | None = None
+    body: BodyOptions = field(default_factory=BodyOptions)
+    events: tuple[Event, ...] = ()
 
 
-def run_camera(options: RunOptions, *, stop: threading.Event, ready: Callable[[str], None]) -> None:
+Ready = Callable[[str, "int | None"], None]
+"""Given the address of the stream and the port of gpsd once both can be reached."""
+
+
+def run_camera(options: RunOptions, *, stop: threading.Event, ready: Ready) -> None:
     """Play until the footage is over and every viewer has had its end, or `stop` is set.
 
     Args:
         options: what and how.
         stop: set from outside to end at once.
-        ready: called with the address of the stream once it can be reached.
+        ready: see `Ready`.
 
     Raises:
         SimError: bad footage, or the address cannot be taken.
@@ -66,34 +78,75 @@ def run_camera(options: RunOptions, *, stop: threading.Event, ready: Callable[[s
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="http", daemon=True)
     thread.start()
     try:
-        if options.port_file is not None:
-            _write_port(Path(options.port_file), server.server_port)
-        ready(server.url)
-        if not options.wait_client or feed.wait_for_viewer():
-            _play(options, paths, feed, stop)
-        feed.finish()
-        feed.wait_for_farewell(_FAREWELL_S if options.real_time else None)
+        _run_body(options, feed, server, stop=stop, ready=ready, paths=paths)
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
 
 
-def _play(options: RunOptions, paths: list[Path], feed: Feed, stop: threading.Event) -> None:
-    for part in _parts(options, paths, stop):
-        if stop.is_set() or not feed.publish(part):
+def _run_body(
+    options: RunOptions,
+    feed: Feed,
+    server: CameraServer,
+    *,
+    stop: threading.Event,
+    ready: Ready,
+    paths: list[Path],
+) -> None:
+    body = Body(options.body, now=time.monotonic(), wall=time.time())
+    shutter = Shutter(feed, options.encoder, lambda: body.state.video)
+    ended = threading.Event()
+    ticking = threading.Thread(
+        target=_tick, args=(body, shutter, options.events, ended), name="body", daemon=True
+    )
+    ticking.start()
+    try:
+        if options.port_file is not None:
+            _write_port(Path(options.port_file), server.server_port)
+        ready(server.url, body.gps_port)
+        if not options.wait_client or feed.wait_for_viewer():
+            _play(options, paths, shutter, stop)
+        feed.finish()
+        feed.wait_for_farewell(_FAREWELL_S if options.real_time else None)
+    finally:
+        ended.set()
+        ticking.join()
+        body.close()
+
+
+def _tick(body: Body, shutter: Shutter, events: tuple[Event, ...], ended: threading.Event) -> None:
+    """Until the end: time passes for the body, and what shall happen happens."""
+    began, left = time.monotonic(), sorted(events, key=lambda event: event.at_s)
+    while not ended.wait(_TICK_S):
+        now = time.monotonic()
+        while left and left[0].at_s <= now - began:
+            what = left.pop(0).what
+            if isinstance(what, CameraCommand):
+                shutter.apply(what)
+            else:
+                body.apply(what, now=time.monotonic())
+        body.tick(now=time.monotonic())
+        shutter.watch()
+
+
+def _play(options: RunOptions, paths: list[Path], shutter: Shutter, stop: threading.Event) -> None:
+    for part in _parts(options, paths, shutter, stop):
+        if stop.is_set() or not shutter.show(part):
             return
 
 
-def _parts(options: RunOptions, paths: list[Path], stop: threading.Event) -> Iterator[StreamPart]:
+def _parts(
+    options: RunOptions, paths: list[Path], shutter: Shutter, stop: threading.Event
+) -> Iterator[StreamPart]:
     start = time.time() if options.start_at is None else options.start_at
     start_us = round(start * 1_000_000)
     footage = shots(paths, loop=options.loop, fps=options.fps)
     if not options.real_time:
-        return play_all(footage, options.encoder, start_us=start_us)
+        return play_all(footage, shutter.encode, start_us=start_us)
     return play_live(
         footage,
-        options.encoder,
+        shutter.encode,
         start_us=start_us,
         now_us=lambda: time.monotonic_ns() // 1000,
         sleep_us=lambda wait: _nap(stop, wait),

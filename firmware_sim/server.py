@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         viewer = self.server.feed.join()
         if viewer is None:
-            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "One viewer at a time in pace max")
+            self.send_error(HTTPStatus.SERVICE_UNAVAILABLE, "Off, or watched by one in pace max")
             return
         try:
             self._tune()
@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         while (part := viewer.next()) is not None:
             self.wfile.write(_framed(part))
             viewer.sent()
-        if not self.server.feed.stopped():  # stopped in the middle is no proper end
+        if not viewer.cut_off:  # stopped in the middle is no proper end
             self.wfile.write(f"--{BOUNDARY}--\r\n".encode())
 
 

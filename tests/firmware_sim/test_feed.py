@@ -61,7 +61,7 @@ def test_a_stop_ends_all_waiting():
     assert viewer.next() is None
     assert not feed.publish(ONE)
     feed.wait_for_farewell(None)
-    assert feed.stopped()
+    assert viewer.cut_off
 
 
 def test_the_farewell_is_bounded():

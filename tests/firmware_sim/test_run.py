@@ -14,10 +14,13 @@ from agent.adapters.cameras import open_camera
 from agent.config import CameraConfig
 from agent.errors import CameraError
 from agent.values import CaptureCounts
+from firmware_sim.body import BodyOptions
 from firmware_sim.errors import Exit, SimError
 from firmware_sim.run import RunOptions, run_camera
+from firmware_sim.timeline import parse
 from tests.support.clocks import FakeClock
 from tests.support.footage import picture, shade_of, video
+from tests.support.receiver import wait_until
 
 START = 1_700_000_000.25
 
@@ -37,7 +40,8 @@ class Sim:
         except SimError as error:
             self.error = error
 
-    def _announce(self, url):
+    def _announce(self, url, gps_port):
+        self.gps_port = gps_port
         self.url = url
         self.ready.set()
 
@@ -186,3 +190,69 @@ def test_the_port(tmp_path, clip):
     lost.thread.start()
     lost.thread.join(10)
     assert lost.error.code == Exit.DISK
+
+
+def at(*texts):
+    return tuple(parse(text) for text in texts)
+
+
+def read_until(source, holds):
+    """Frames up to the first that is so."""
+    for frame in iter(source.read, None):
+        if holds(frame):
+            return frame
+    raise AssertionError("it never was so")
+
+
+def test_size_and_rate_change_in_mid_stream(tmp_path):
+    path = video(tmp_path / "clip.mp4", 30, fps=30, size=(128, 96))
+    options = {"loop": 0, "wait_client": True, "events": at("0.5:size=64x48", "0.5:fps=5")}
+    with sim(path, **options) as it, camera(it.url, pace="live") as source:
+        before = source.read().size
+        read_until(source, lambda frame: frame.size == (64, 48))
+        assert before != (64, 48)
+        times = [source.read().captured_at for _ in range(6)]
+        gaps = [b - a for a, b in itertools.pairwise(times)]
+        assert sum(gaps) / len(gaps) == pytest.approx(0.2, rel=0.2)
+
+
+def test_a_stalled_camera_keeps_the_line_open_and_a_dropped_one_cuts_it(tmp_path):
+    path = video(tmp_path / "clip.mp4", 30, fps=30, size=(128, 96))
+    events = at("0.6:stall=0.5", "1.6:hang-up")
+    with sim(path, loop=0, events=events) as it, camera(it.url, pace="live") as source:
+        times = []
+        with pytest.raises(CameraError):
+            read_until(source, lambda frame: times.append(frame.captured_at))
+        assert max(b - a for a, b in itertools.pairwise(times)) >= 0.4
+        assert max(times) - min(times) > 0.9
+
+
+def test_a_camera_that_is_off_answers_nobody_until_it_has_booted(tmp_path):
+    path = video(tmp_path / "clip.mp4", 30, fps=30, size=(128, 96))
+    body = BodyOptions(gps_port=0, sysfs=tmp_path / "sys")
+    with sim(path, loop=0, body=body, events=at("0.4:off", "0.8:on")) as it:
+        assert get(it, "/healthz")[0].status == 200
+        assert it.gps_port
+        assert (tmp_path / "sys/class/power_supply/battery/capacity").read_text() == "100\n"
+        wait_until(lambda: state(it) == "off", "it is off")
+        assert get(it, "/stream.mjpg")[0].status == 503
+        assert get(it, "/snapshot.jpg")[0].status == 503
+
+
+def state(it):
+    return json.loads(get(it, "/healthz")[1])["state"]
+
+
+def test_several_viewers_a_slow_one_holds_nobody_back(tmp_path):
+    path = video(tmp_path / "clip.mp4", 30, fps=30, size=(128, 96))
+    with sim(path, loop=0) as it:
+        slow = http.client.HTTPConnection(urlsplit(it.url).netloc, timeout=5)
+        slow.request("GET", "/stream.mjpg")
+        unread = slow.getresponse()
+        with camera(it.url, pace="live") as one, camera(it.url, pace="live") as two:
+            for _ in range(20):
+                assert one.read().size == two.read().size
+            viewers = json.loads(get(it, "/healthz")[1])["viewers"]
+        unread.close()
+        slow.close()
+        assert viewers == 3
