@@ -115,7 +115,7 @@ def test_in_real_time_the_newest_frames_arrive_in_order(clip):
 
 
 def test_a_second_viewer_must_wait_in_lockstep_and_may_watch_in_real_time(clip):
-    with sim(clip, real_time=False) as it, camera(it.url) as cam:
+    with sim(clip, real_time=False, loop=0) as it, camera(it.url) as cam:
         cam.read()
         with pytest.raises(CameraError, match="503"), camera(it.url):
             pass
