@@ -26,7 +26,7 @@ from agent.app.hardware import outside
 from agent.app.lists import as_provisioned, open_lists, warn_of_silence
 from agent.app.source import camera_for, capture_limits, is_live
 from agent.app.storage import Storage
-from agent.app.vitals import Upkeep, drill, health_reporter
+from agent.app.vitals import Upkeep, drill, fpir_watch, health_reporter
 from agent.app.wire import (
     delivery_limits,
     event_writer,
@@ -125,6 +125,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         transport.publish_state(state_message(session, board))
         health.soon()
 
+    monitor = fpir_watch(context, limits_of(config, lists.vault))
     actions = Actions(
         acknowledged=lambda event: delivery.acknowledged(event),  # noqa: PLW0108 -- made below
         disarm=lambda reason: mailbox.post(Disarm(reason, uid)),
@@ -132,6 +133,8 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         sync=lambda: None if sync is None else sync.nudge(),
         report=report,
         unpark=lambda event: delivery.unpark(event),  # noqa: PLW0108 -- made below
+        reviewed=monitor.reviewed,
+        reset_monitor=monitor.reset,
     )
     hears = inbound(context, lists.vault, ledger, actions, session=session.number)
     transport = transport_for(
@@ -172,6 +175,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         notify=delivery.notify,
         events=events,
         ledger=ledger,
+        monitor=monitor,
         board=board,
         heartbeats=beats,
         log=log,
@@ -199,7 +203,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         session=session, sync=sync, undo=undo, hardware=around_us.hardware,
         report=lambda: agent.report(),  # noqa: PLW0108 -- made below
     )  # fmt: skip
-    upkeep.jobs.append(health.upkeep)
+    upkeep.jobs += [health.upkeep, monitor.upkeep]
     outcome = Outcome()
     manager = ServiceNotifier(os.environ, os.getpid())
     agent = Agent(

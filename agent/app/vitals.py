@@ -11,6 +11,7 @@ from typing import Any
 from agent import __version__
 from agent.adapters.announced_topics import AnnouncedTopics
 from agent.adapters.disk_space import free_mb
+from agent.adapters.fpir_file import FpirFile
 from agent.adapters.kernel_time import clock_state
 from agent.adapters.metrics_file import MetricsFile
 from agent.app.broker import topics_of
@@ -24,7 +25,8 @@ from agent.delivery.home_assistant import discovery
 from agent.errors import BodycamError, DiskError
 from agent.messages import iso_utc
 from agent.messages.health import ListHealth
-from agent.policy import FIELD_TEST
+from agent.policy import FIELD_TEST, Limits
+from agent.policy.fpir_monitor import Sprt
 from agent.ports import Clock, Transport
 from agent.ports.hardware import Hardware
 from agent.ports.log import Log
@@ -32,6 +34,7 @@ from agent.runtime.announcing import Announcing
 from agent.runtime.board import Board
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.drill import Drill
+from agent.runtime.fpir_watch import FpirWatch
 from agent.runtime.health import Conditions, HealthReporter, Sources
 from agent.runtime.inbound import Inbound
 from agent.runtime.sync_loop import SyncLoop
@@ -53,6 +56,17 @@ class Upkeep:
     def __call__(self) -> None:
         for job in self.jobs:
             job()
+
+
+def fpir_watch(context: Context, limits: Limits) -> FpirWatch:
+    """The running monitor of false alerts, with the counts of earlier runs."""
+    return FpirWatch(
+        lambda: Sprt(limits.target_fpir),
+        context.config.monitor.fragmentation,
+        FpirFile(context.state_dir / "fpir.json"),
+        clock=context.clock,
+        log=context.log,
+    )
 
 
 def drill(

@@ -107,6 +107,16 @@ class DecisionConfig(_Section):
     )
 
 
+class MonitorConfig(_Section):
+    fragmentation: float = Field(
+        1.0,
+        ge=1,
+        le=100,
+        description="Tracks per person who passes, for the running monitor of false alerts: fewer "
+        "subjects make it stricter. 1: not measured yet, every track counts as a person.",
+    )
+
+
 class ModelsConfig(_Section):
     dir: str = Field("", description="Folder of the built models; empty: the usual places.")
     precision: Literal["auto", "int8", "fp32"] = Field(
@@ -224,6 +234,7 @@ class Config(_Section):
     tracking: TrackingConfig = TrackingConfig()
     recognition: RecognitionConfig = RecognitionConfig()
     decision: DecisionConfig = DecisionConfig()
+    monitor: MonitorConfig = MonitorConfig()
     models: ModelsConfig = ModelsConfig()
     watchlist: WatchlistConfig = WatchlistConfig()
     sync: SyncConfig = SyncConfig()

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent.delivery import Backoff
+from agent.errors import DataError
 from agent.hub.event_store import EventStore
-from agent.hub.event_values import Incoming, Opened, Why
+from agent.hub.event_values import Incoming, Opened, StateHeard, Why
 from agent.hub.inbox import Inbox, Taken
 from agent.hub.link import HubLink, Links, LostError
+from agent.hub.outcomes import Outcomes
 from agent.hub.screens import Screen
 from agent.hub.shown import Shown
 from agent.hub.watching import DeviceWatch
@@ -22,6 +24,7 @@ QUIET_S: Final = 2.0
 """`--once` ends when nothing has come for so long."""
 _FLUSH_S: Final = 5.0
 _LINE_EVERY_S: Final = 60.0
+_REVIEWS_EVERY_S: Final = 1.0
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Receiver:
     links: makes connections.
     inbox: judges and keeps.
     store: finds what was kept of the same subject.
+    outcomes: what cameras are told of reviews.
     watch: of the cameras.
     screen: shows it.
     clock: wall time of arrival; monotonic for silences.
@@ -53,6 +57,7 @@ class Receiver:
     links: Links
     inbox: Inbox
     store: EventStore
+    outcomes: Outcomes
     watch: DeviceWatch
     screen: Screen
     clock: Clock
@@ -63,6 +68,7 @@ class Receiver:
     window_s: float
     counts: Counts = field(default_factory=Counts)
     _told: dict[str, float] = field(default_factory=dict)
+    _looked: float = float("-inf")
 
     def once(self) -> None:
         """Take in what waits at the broker.
@@ -108,20 +114,36 @@ class Receiver:
         while not self.stop():
             batch = link.take(_TURN_S)
             now = self.clock.monotonic()
+            states: list[StateHeard] = []
             if batch:
                 last = now
-                self._batch(link, batch, now)
+                states = self._batch(link, batch, now)
+            self._tell_outcomes(link, states, now)
             self._look_after(now)
             if quiet_s is not None and now - last >= quiet_s:
                 break
         link.flush(_FLUSH_S)
 
-    def _batch(self, link: HubLink, batch: Sequence[Incoming], now: float) -> None:
+    def _tell_outcomes(self, link: HubLink, states: Sequence[StateHeard], now: float) -> None:
+        """Once in a while, and when a camera has come."""
+        if not states and now - self._looked < _REVIEWS_EVERY_S:
+            return
+        self._looked = now
+        try:
+            answers = self.outcomes.due(states, now=self.clock.wall())
+        except DataError as error:
+            self._say_once("outcomes", f"cameras are not told of reviews: {error}")
+            return
+        for topic, payload in answers:
+            link.publish(topic, payload)
+
+    def _batch(self, link: HubLink, batch: Sequence[Incoming], now: float) -> list[StateHeard]:
         taken = self.inbox.take(batch, now=self.clock.wall())
         for topic, payload in taken.answers:
             link.publish(topic, payload)
         link.done(batch)
         self._account(taken, now)
+        return taken.states
 
     def _account(self, taken: Taken, now: float) -> None:
         for name in self.watch.heard(taken.alive, now=now):

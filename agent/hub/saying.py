@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from agent.adapters.signing import KeySigner, Signs, signed
 from agent.errors import RefusedError, UsageError
 from agent.hub.devices import Device
 from agent.hub.hub import Hub
+from agent.hub.review_records import Status
 from agent.hub.typed import checked
 from agent.messages import Ack, Command, iso_utc
 from agent.messages.ack import ACK_FORMAT, MAX_IDS
@@ -19,7 +20,13 @@ _ROLE: Final = "commands"
 
 
 def ack_messages(
-    agency: str, device: str, ids: Sequence[str], signer: Signs, *, now: float
+    agency: str,
+    device: str,
+    ids: Sequence[str],
+    signer: Signs,
+    *,
+    now: float,
+    outcomes: Mapping[str, Status] | None = None,
 ) -> list[Ack]:
     """Acknowledgements of events that are on disk, at most 100 in each.
 
@@ -29,7 +36,13 @@ def ack_messages(
         ids: of the events.
         signer: holds the key that the device knows, `Hub.ring.acks_key(device.ack_key)`.
         now: wall seconds.
+        outcomes: what reviews of some of them came to.
     """
+    came_to = outcomes or {}
+
+    def those(status: Status, part: Sequence[str]) -> list[str]:
+        return [one for one in part if came_to.get(one) == status]
+
     return [
         Ack.model_validate(
             signed(
@@ -37,13 +50,15 @@ def ack_messages(
                     "format": ACK_FORMAT,
                     "agency": agency,
                     "device": device,
-                    "ids": list(ids[at : at + MAX_IDS]),
+                    "ids": list(part),
+                    "confirmed": those("confirmed", part),
+                    "rejected": those("rejected", part),
                     "time": iso_utc(now),
                 },
                 signer,
             )
         )
-        for at in range(0, len(ids), MAX_IDS)
+        for part in (ids[at : at + MAX_IDS] for at in range(0, len(ids), MAX_IDS))
     ]
 
 

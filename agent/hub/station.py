@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from agent.adapters.signing import KeySigner, Signs
 from agent.errors import RefusedError
+from agent.hub.casebook import Casebook
 from agent.hub.chain import sign_log
 from agent.hub.context import HubContext
 from agent.hub.devices import Device
@@ -16,6 +17,8 @@ from agent.hub.events_database import FILE, EventsDatabase
 from agent.hub.hub import Hub, open_hub
 from agent.hub.inbox import Inbox
 from agent.hub.opening import Opener
+from agent.hub.outcomes import Outcomes
+from agent.hub.reviewers import Reviewers
 from agent.hub.vault import open_vault
 
 
@@ -54,6 +57,12 @@ class Station:
         hub = self.hub
         opener = Opener(prefix, hub.agency, hub.devices, hub.ring.alerts_key)
         return Inbox(opener, self.store, f"{prefix}/{hub.agency}", self._signer)
+
+    def outcomes(self, prefix: str) -> Outcomes:
+        """Reviews as cameras are told of them, on topics that begin with `{prefix}/{agency}/`."""
+        hub = self.hub
+        book = Casebook(hub.agency, self.store, Reviewers(self.database))
+        return Outcomes(book, hub.devices.every, self._signer, f"{prefix}/{hub.agency}")
 
     def _signer(self, device: Device) -> Signs:
         if not device.ack_key:

@@ -244,6 +244,7 @@ def _example_ack() -> Ack:
         agency="example-pd",
         device="camera-1",
         ids=(_FIRST_ID, _UPDATE_ID),
+        rejected=(_FIRST_ID,),
         time="2026-03-01T12:34:57.012Z",
         **_SIGNED,
     )

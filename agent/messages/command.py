@@ -20,7 +20,7 @@ from agent.messages.signed import SignatureText, Signer, Slug
 COMMAND_FORMAT: Final = "bodycam.command.v1"
 MAX_COMMAND: Final = 4096
 """Bytes."""
-CommandName = Literal["disarm", "sync", "report", "arm", "unpark", "authorise"]
+CommandName = Literal["disarm", "sync", "report", "arm", "unpark", "authorise", "reset-monitor"]
 STARTS: Final = frozenset({"arm", "authorise"})
 """Commands that start something."""
 
@@ -31,7 +31,7 @@ class CommandArguments(BaseModel):
     """What a command is about; each uses what it needs.
 
     Attributes:
-        reason: of `arm` (needed) and `disarm`; goes into the audit log.
+        reason: of `arm` and `reset-monitor` (needed), and `disarm`; goes into the audit log.
         authorisation: of `arm` (needed).
         event: of `unpark`: this event alone; every parked one without it.
     """
@@ -73,4 +73,6 @@ class Command(BaseModel):
             raise ValueError(f"{self.command}: needs the session it is meant for")
         if self.command == "arm" and not (self.arguments.reason and self.arguments.authorisation):
             raise ValueError("arm: needs a reason and an authorisation")
+        if self.command == "reset-monitor" and not self.arguments.reason:
+            raise ValueError("reset-monitor: needs a reason")
         return self

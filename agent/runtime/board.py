@@ -24,6 +24,7 @@ class Condition:
         watchlist: what is wrong with the list; empty when nothing is.
         sync: why no newer list is taken; empty when nothing is wrong.
         storage: what is wrong with the disk; empty when nothing is.
+        monitor: what the monitor of false alerts says against matching; empty when nothing.
         locked: how to unlock the store; empty when nothing is locked.
         list_id: of the list in use.
         list_version: its version.
@@ -35,6 +36,7 @@ class Condition:
     watchlist: str = ""
     sync: str = ""
     storage: str = ""
+    monitor: str = ""
     locked: str = ""
     list_id: str = ""
     list_version: int = 0
@@ -44,14 +46,21 @@ class Condition:
         """Trouble first: an armed device that sees nothing must not look healthy."""
         if self.locked:
             return "locked"
-        if self.camera or self.watchlist or self.sync or self.storage:
+        if any((self.camera, self.watchlist, self.sync, self.storage, self.monitor)):
             return "degraded"
         return "armed" if self.armed else "disarmed"
 
     @property
     def reason(self) -> str:
         """Why, in one line for an operator."""
-        troubles = (self.locked, self.camera, self.watchlist, self.sync, self.storage)
+        troubles = (
+            self.locked,
+            self.camera,
+            self.watchlist,
+            self.sync,
+            self.storage,
+            self.monitor,
+        )
         trouble = "; ".join(text for text in troubles if text)
         if not trouble:
             return self.why
@@ -108,6 +117,9 @@ class Board:
 
     def storage(self, problem: str) -> None:
         self._change(storage=problem)
+
+    def monitor(self, problem: str) -> None:
+        self._change(monitor=problem)
 
     def list_in_use(self, list_id: str, version: int) -> None:
         self._change(list_id=list_id, list_version=version, watchlist="")

@@ -8,7 +8,7 @@ on disk that there was this command.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -27,6 +27,7 @@ from agent.delivery.inbound import (
 )
 from agent.errors import BodycamError
 from agent.messages import Command
+from agent.policy.fpir_monitor import Outcome
 from agent.ports import Clock
 from agent.ports.log import Log
 
@@ -82,6 +83,8 @@ class Actions:
         sync: look for a newer list soon.
         report: publish state and counts now.
         unpark: send a refused event again, or all of them.
+        reviewed: reviewers decided on alerts: ids and outcome; those of which that is news.
+        reset_monitor: count false alerts anew.
     """
 
     acknowledged: Callable[[str], None]
@@ -90,6 +93,8 @@ class Actions:
     sync: Callable[[], None]
     report: Callable[[], None]
     unpark: Callable[[str | None], object]
+    reviewed: Callable[[Sequence[str], Outcome], Sequence[str]]
+    reset_monitor: Callable[[], None]
 
 
 class Inbound:
@@ -197,6 +202,14 @@ class Inbound:
         self.confirmed += len(ack.ids)
         for event in ack.ids:
             self._actions.acknowledged(event)
+        decided: tuple[tuple[Sequence[str], Outcome], ...] = (
+            (ack.confirmed, "confirmed"),
+            (ack.rejected, "rejected"),
+        )
+        for events, outcome in decided:
+            for event in self._actions.reviewed(events, outcome):
+                self._ledger.append("review", event=event, decision=outcome, signer=ack.signer)
+                self._log.info(f"an alert was {outcome}", id=event)
 
     def _command(self, message: bytes) -> None:
         present = Present(self._session, self._clock.wall(), self._remote_arm)
@@ -245,6 +258,8 @@ class Inbound:
                 actions.report()
             elif command.command == "unpark":
                 actions.unpark(told.event)
+            elif command.command == "reset-monitor":
+                actions.reset_monitor()
         except BodycamError as error:
             self._log.warning("a command came to nothing", reason=str(error))
 

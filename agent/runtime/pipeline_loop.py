@@ -42,6 +42,18 @@ class Ledger(Protocol):
     def append(self, kind: str, **fields: str | int) -> object: ...
 
 
+class Monitor(Protocol):
+    """Of false alerts: see `agent.runtime.fpir_watch.FpirWatch`."""
+
+    def seen(self, tracks: int) -> None: ...
+
+    def raised(self, event: str) -> None: ...
+
+    def exceeded(self) -> str | None: ...
+
+    def close(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Surroundings:
     """What the pipeline loop reports to, and asks.
@@ -51,6 +63,7 @@ class Surroundings:
         notify: tells delivery of a committed event.
         events: writes them, in clear or sealed.
         ledger: the audit log.
+        monitor: of false alerts.
         board, heartbeats, log, clock: as everywhere.
         uid: of the agent itself, for what nobody asked for.
         here: where the device is, for alerts; None: not known.
@@ -60,6 +73,7 @@ class Surroundings:
     notify: Callable[[str], None]
     events: EventWriter
     ledger: Ledger
+    monitor: Monitor
     board: Board
     heartbeats: Heartbeats
     log: Log
@@ -121,6 +135,7 @@ class PipelineLoop:
         finally:
             self._disarm(self._why_stopped, self._around.uid)
             self._pipeline.close()
+            self._around.monitor.close()
             self._around.heartbeats.done(STAGE)
 
     def turn(self, timeout_s: float) -> bool:
@@ -129,6 +144,7 @@ class PipelineLoop:
         got = self._mailbox.take(timeout_s)
         for order in got.messages:
             self._obey(order)
+        self._heed_monitor()
         if got.frame is not None:
             self._take(got.frame)
         else:
@@ -136,6 +152,13 @@ class PipelineLoop:
         if self.armed:
             self._arming.alive()
         return not got.ended
+
+    def _heed_monitor(self) -> None:
+        """Too many false alerts: nothing is matched until the agency resets the monitor."""
+        stop = self._around.monitor.exceeded()
+        self._around.board.monitor(stop or "")
+        if stop and self.armed:
+            self._disarm(stop, self._around.uid)
 
     def _obey(self, order: Order) -> None:
         if isinstance(order, NewGallery):
@@ -179,10 +202,14 @@ class PipelineLoop:
 
     def _require_list(self, order: Arm) -> None:
         """There is no arming with a locked store, nor with nobody's list in the place of one that
-        may not be used.
+        may not be used, nor after too many false alerts.
         """
         now = self._around.board.condition
-        problem = now.locked or ("" if self.gallery.templates else now.watchlist)
+        problem = (
+            self._around.monitor.exceeded()
+            or now.locked
+            or ("" if self.gallery.templates else now.watchlist)
+        )
         if problem:
             self._refused("arm", problem, order.uid, order.authorisation)
             raise RefusedError(problem)
@@ -271,6 +298,7 @@ class PipelineLoop:
             self._commit(alert, frame.at)
         ended = self._around.clock.monotonic()
         self._last = (frame.at, ended)
+        self._around.monitor.seen(result.subjects)
         self.tally.step(result, began=began, ended=ended)
 
     def _expire(self) -> None:
@@ -285,6 +313,7 @@ class PipelineLoop:
         if alert.match is None:
             until = Monotonic(at + self._arming.cooldown_s)
             mark = (around.events.mark(alert.activation, alert.ref.subject), until)
+            around.monitor.raised(alert.id)
         event = around.events.match(replace(alert, place=around.here()))
         kept = around.outbox.put(event, cooldown=mark)
         if alert.evidence is not None:

@@ -56,6 +56,7 @@ from tests.chaos.passing import PassingClock
 from tests.chaos.script import AUTHORISATION, Script
 from tests.chaos.truth import TruthFile, read_truth
 from tests.support.alerts import CONTEXT
+from tests.support.monitors import a_monitor
 
 WHO, WHY = "CAM-7", ("chaos", AUTHORISATION)
 MINUTE_S = 60.0
@@ -123,6 +124,7 @@ class Device:
         beats = Heartbeats(self._clock, {"pipeline": 20.0, "delivery": 20.0})
         self._mailbox: Mailbox[Order] = Mailbox(live=False)
         uid = os.getuid()
+        monitor = a_monitor()
         actions = Actions(
             acknowledged=lambda event: self._delivery.acknowledged(event),  # noqa: PLW0108
             disarm=lambda reason: self._mailbox.post(Disarm(reason, uid)),
@@ -130,6 +132,8 @@ class Device:
             sync=lambda: None,
             report=lambda: None,
             unpark=lambda event: self._delivery.unpark(event),  # noqa: PLW0108
+            reviewed=monitor.reviewed,
+            reset_monitor=monitor.reset,
         )
         hears = inbound(context, vault, ledger, actions, session=self._session.number)
         chance = random.Random(f"{self._settings.seed}/{self._session.number}")
@@ -173,8 +177,8 @@ class Device:
             TruthFile(path), read_truth(path), chance, self._settings.subjects, _new_id
         )
         around = Surroundings(
-            outbox=outbox, notify=self._committed, events=events, ledger=ledger, board=board,
-            heartbeats=beats, log=log, clock=self._clock, uid=uid,
+            outbox=outbox, notify=self._committed, events=events, ledger=ledger, monitor=monitor,
+            board=board, heartbeats=beats, log=log, clock=self._clock, uid=uid,
         )  # fmt: skip
         gallery: Any = SimpleNamespace(templates=1, subjects=1, ref=WatchlistRef("L-1", 1))
         pipeline: Any = self._script

@@ -30,6 +30,7 @@ from tests.support.alerts import CONTEXT
 from tests.support.clocks import FakeClock
 from tests.support.lists import a_meta, columns_of
 from tests.support.logs import KeptLog
+from tests.support.monitors import a_monitor
 from tests.support.portraits import SPACE, PortraitDetector, PortraitEmbedder, portrait, template
 
 MAN, STRANGER, NOBODY = 200, 60, 0
@@ -72,6 +73,7 @@ class Rig:
         self.clock = FakeClock()
         self.log, self.ledger = KeptLog(), KeptLedger()
         self.board = Board(self.clock)
+        self.monitor = a_monitor()
         self.beats = Heartbeats(self.clock, {"pipeline": 5.0})
         self.mailbox: Mailbox[Order] = Mailbox(live=True)
         self.outbox = SqliteOutbox(folder / "outbox.sqlite")
@@ -143,6 +145,7 @@ class Rig:
             notify=self.told.append,
             events=self.events,
             ledger=self.ledger,
+            monitor=self.monitor,
             board=self.board,
             heartbeats=self.beats,
             log=self.log,

@@ -80,6 +80,7 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
             links=Links(settings, topics, context.clock),
             inbox=station.inbox(config.mqtt.prefix),
             store=station.store,
+            outcomes=station.outcomes(config.mqtt.prefix),
             watch=DeviceWatch(args.silent_minutes * _MINUTE_S),
             screen=screen,
             clock=context.clock,

@@ -15,6 +15,7 @@ from tests.support.agents import KeptLedger
 from tests.support.alerts import ulid
 from tests.support.clocks import FakeClock
 from tests.support.logs import KeptLog
+from tests.support.monitors import a_monitor
 from tests.support.wire import ARM, HUBS, THIEF, TRUST, WHO, a_command, an_ack
 
 
@@ -25,6 +26,7 @@ class Device:
         self.path = folder / "command-counter.json"
         self.did: list[tuple[Any, ...]] = []
         self.remote_arm = remote_arm
+        self.monitor = a_monitor()
         self.inbound = self.started()
 
     def started(self, session: int = 4) -> Inbound:
@@ -37,6 +39,8 @@ class Device:
                 sync=lambda: self.did.append(("sync",)),
                 report=lambda: self.did.append(("report",)),
                 unpark=lambda event: self.did.append(("unpark", event)),
+                reviewed=self.monitor.reviewed,
+                reset_monitor=self.monitor.reset,
             ),
             CommandCounter(self.path, WHO.device_key),
             session=session,
@@ -146,13 +150,51 @@ def test_a_damaged_counter_means_no_commands(device: Device) -> None:
     assert device.log.messages("error") == ["commands are refused"]
 
 
+def test_a_rejected_alert_is_counted_recorded_once_and_a_replay_does_nothing(
+    device: Device,
+) -> None:
+    device.monitor.raised(ulid(1))
+    ack = an_ack(rejected=[ulid(1)])
+    for _ in range(3):
+        device.inbound.heard_ack(ack)
+    assert len(device.monitor.counts.rejected) == 1
+    ((kind, fields),) = device.ledger.records
+    assert (kind, fields["event"], fields["decision"]) == ("review", ulid(1), "rejected")
+
+
+def test_who_holds_no_key_of_the_hub_rejects_nothing(device: Device) -> None:
+    device.monitor.raised(ulid(1))
+    device.inbound.heard_ack(an_ack(THIEF, rejected=[ulid(1)]))
+    device.inbound.heard_ack(an_ack(rejected=[ulid(3)]))  # not among the ids
+    assert device.monitor.counts.rejected == ()
+
+
+def test_the_monitor_is_reset_by_the_agency_alone_with_a_reason(device: Device) -> None:
+    for number in range(1, 4):
+        device.monitor.raised(ulid(number))
+        device.monitor.reviewed([ulid(number)], "rejected")
+    device.inbound.heard_command(a_command(1, "reset-monitor"))
+    device.inbound.heard_command(
+        a_command(2, "reset-monitor", THIEF, arguments={"reason": "never mind"})
+    )
+    assert device.monitor.exceeded() is not None
+    reset = a_command(3, "reset-monitor", arguments={"reason": "the list was wrong"})
+    device.inbound.heard_command(reset)
+    assert device.monitor.exceeded() is None
+    assert device.ledger.kinds()[-1] == "command"
+    device.monitor.raised(ulid(4))
+    device.inbound.heard_command(reset)
+    assert device.monitor.counts.raised, "a replay resets nothing"
+
+
 def test_a_command_that_comes_to_nothing_is_one_line(device: Device) -> None:
     def refuse(reason: str) -> None:
         raise RefusedError("cannot")
 
     device.inbound._actions = Actions(
-        acknowledged=refuse, disarm=refuse, arm=refuse, sync=refuse, report=refuse, unpark=refuse
-    )
+        acknowledged=refuse, disarm=refuse, arm=refuse, sync=refuse, report=refuse, unpark=refuse,
+        reviewed=device.monitor.reviewed, reset_monitor=device.monitor.reset,
+    )  # fmt: skip
     device.inbound.heard_command(a_command(1, "disarm"))
     assert device.log.messages("warning") == ["a command came to nothing"]
 
