@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -18,39 +17,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.adapters.control_socket import ask
-from agent.adapters.device_provisioning import generate
 from agent.adapters.outbox_sqlite import SqliteOutbox
-from agent.adapters.sealed_store import SealedListStore
 from agent.adapters.sealing_writer import SealedEvents
 from agent.adapters.signing import KeySigner
-from agent.app import Context
 from agent.app.build import RunOptions, build_agent
-from agent.app.context import Models
-from agent.app.vault import rules_of
-from agent.audit.chain import read_record
 from agent.audit.walk import Trust
 from agent.cli.ctl_test_alert import follow
 from agent.errors import UnavailableError
 from agent.messages import MatchEvent
 from agent.messages.control import ControlRequest
-from agent.policy import FIELD_TEST
-from tests.support.agency import Agency
-from tests.support.agents import CURVE, MAN, STRANGER
+from tests.support.agents import MAN
+from tests.support.alerting_device import ENTRY, SUBJECT, Device
 from tests.support.alerts import CONTEXT, an_entry
 from tests.support.broker import embedded_broker
-from tests.support.hubs import FAST, HubWorld
-from tests.support.lists import a_meta, columns_of
-from tests.support.portraits import (
-    SPACE,
-    PortraitDetector,
-    PortraitEmbedder,
-    save_portrait,
-    template,
-)
 from tests.support.receiver import wait_until
-from tests.support.sealed import DAY, HOUR, nothing, publish
 
-ENTRY, SUBJECT = f"E-{MAN}", f"S-{MAN}"
 JPEG = b"\xff\xd8\xff\xe0"
 STATUS = ControlRequest(command="status")
 pytestmark = pytest.mark.slow
@@ -66,90 +47,6 @@ def no_service_manager(monkeypatch: pytest.MonkeyPatch) -> None:
 def broker() -> Iterator[tuple[str, int]]:
     with embedded_broker() as address:
         yield address
-
-
-class Device:
-    """Provisioned by a real hub; its camera shows the man beside a stranger."""
-
-    def __init__(self, folder: Path, broker: tuple[str, int], *settings: str) -> None:
-        self.world = HubWorld(folder)
-        self.world.init()
-        camera = folder / "clip"
-        camera.mkdir()
-        for number in range(60):
-            save_portrait(camera / f"{number:03d}.png", MAN, STRANGER)
-        self.settings = (
-            f"camera.source={camera}", "camera.fps=20", "camera.pace=max",
-            f"mqtt.host={broker[0]}", f"mqtt.port={broker[1]}", "delivery.ack_timeout_s=1",
-            "sync.url=http://127.0.0.1:1/", *settings,
-        )  # fmt: skip
-        self.context = self.restarted()
-        self.context.state_dir.mkdir(mode=0o700)
-        self.answers: list[Any] = []
-        token = self.world.token("CAM-7", unlock="device")
-        generate(self.context.keys_dir, token, commit=self.answers.append, cost=FAST)
-        self.keystore = self.context.keystore()
-        self._sync()
-        self.agency = self._agency()
-
-    def restarted(self, *settings: str) -> Context:
-        models = Models(PortraitDetector(), PortraitEmbedder(), CURVE)
-        folder = self.world.folder / "state"
-        self.context = Context(folder, None, (*self.settings, *settings), models=models)
-        return self.context
-
-    def _sync(self) -> None:
-        """What a look would leave: verified metadata, and the list in the sealed store."""
-        client = self.world.client("state")
-        client.look()
-        client._metadata.rename(self.context.state_dir / "tuf")
-        (self.context.state_dir / "targets").rmdir()
-        now = self.context.clock.wall()
-        metas = [a_meta(MAN, not_after=now + DAY)]
-        columns = columns_of(metas, [1], np.stack([template(MAN)]))
-        published = publish([columns], created=now - HOUR, not_after=now + DAY, space=SPACE)
-        store = SealedListStore(
-            self.context.state_dir / "lists", self.keystore.keys, rules=rules_of(FIELD_TEST),
-            space=SPACE,
-        )  # fmt: skip
-        store.install(published.manifest, published.shards, now=now, record=nothing)
-        store.close()
-
-    def _agency(self) -> Agency:
-        identity = self.keystore.identity
-        with closing(self.world.open()) as hub:
-            (path,) = self.world.key_files("commands")
-            office = hub.ring.files.load(path)
-            assert isinstance(office, Ed25519PrivateKey)
-            return Agency(
-                "CAM-7",
-                identity.key_id,
-                identity.sign_key,
-                alerts=hub.ring.alerts_key(hub.alert_public),
-                acks=KeySigner(hub.ring.acks_key(hub.ack_public)),
-                commands=KeySigner(office),
-            )
-
-    def run(self, *, armed: bool = True) -> int:
-        arm = ("patrol", "TEST-1") if armed else None
-        return build_agent(self.context, RunOptions(arm=arm)).run()
-
-    def pending(self) -> list[Any]:
-        """Events that wait; checkpoints of the log are none."""
-        with closing(SqliteOutbox(self.context.state_dir / "outbox.sqlite")) as outbox:
-            return [entry for entry in outbox.pending(1000) if entry.priority >= 0]
-
-    def files(self) -> dict[str, bytes]:
-        root = self.context.state_dir
-        return {
-            path.relative_to(root).as_posix(): path.read_bytes()
-            for path in root.rglob("*")
-            if path.is_file()
-        }
-
-    def audited(self, kind: str) -> list[dict[str, Any]]:
-        records = [read_record(line) for line in self.context.audit().lines()]
-        return [one["fields"] for one in records if one["kind"] == kind]
 
 
 def tells(data: bytes) -> bool:
