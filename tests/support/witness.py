@@ -111,6 +111,9 @@ class _Embedder:
         self.witness.templates += [vector.copy() for vector in vectors]
         return vectors
 
+    def forget(self) -> None:
+        self.inner.forget()
+
 
 @dataclass
 class Snapshots:
