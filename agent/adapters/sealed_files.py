@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import secrets
-import time
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Final
 
+from agent.adapters.file_lock import locked
 from agent.adapters.private_files import read_private, sync_directory, why, write_aside
 from agent.adapters.sealing import decrypt, encrypt
-from agent.errors import BodycamError, DataError, DiskError, UnavailableError
+from agent.errors import BodycamError, DataError, DiskError
 from agent.messages.bundle import MAX_SHARD
 from agent.watchlist.columns import Columns
 from agent.watchlist.shard import decode_shard, encode_shard
 
 SUFFIXES: Final = (".shard", ".cache")
 _LOCK: Final = ".lock"
-_PAUSE_S: Final = 0.05
 
 
 class ShardFiles:
@@ -120,26 +118,9 @@ class ShardFiles:
             UnavailableError: another one is at it for too long.
             DiskError: the lock file cannot be made.
         """
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        with _reported(self._directory):
-            handle = os.open(self._directory / _LOCK, flags, 0o600)
-        try:
-            self._take(handle, wait_s)
+        busy = "another command is changing the list; try again"
+        with locked(self._directory / _LOCK, wait_s, busy):
             yield
-        finally:
-            os.close(handle)
-
-    def _take(self, handle: int, wait_s: float) -> None:
-        give_up = time.monotonic() + wait_s
-        while True:
-            try:
-                return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= give_up:
-                    raise UnavailableError(
-                        f"{self._directory}: another command is changing the list; try again"
-                    ) from None
-            time.sleep(_PAUSE_S)
 
 
 def _about(name: str) -> bytes:

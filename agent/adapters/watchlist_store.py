@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
-from agent.errors import BodycamError, DataError, DiskError, UnavailableError
+from agent.adapters.file_lock import locked
+from agent.errors import BodycamError, DataError, DiskError
 from agent.values import WatchlistRef
 from agent.watchlist.columns import StoredList
 from agent.watchlist.listfile import FORMAT, PREFIX, format_of, parse, peek, serialise
@@ -19,7 +18,6 @@ from agent.watchlist.listfile import FORMAT, PREFIX, format_of, parse, peek, ser
 FILE = "watchlist.bcw"
 _TEMPORARY = ".watchlist.bcw.new"
 _LOCK = ".watchlist.lock"
-_PAUSE_S = 0.05
 
 Stamp: TypeAlias = tuple[int, int, int]
 """Inode, size and time of change: differs after every replacement."""
@@ -159,26 +157,11 @@ class WatchlistStore:
     def _locked(self) -> Iterator[None]:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self._directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise DiskError(f"{self._directory}: {_why(error)}") from None
-        try:
-            self._take(handle)
+        busy = "another command is changing the watchlist; try again"
+        with locked(self._directory / _LOCK, self._lock_wait_s, busy):
             yield
-        finally:
-            os.close(handle)
-
-    def _take(self, handle: int) -> None:
-        give_up = time.monotonic() + self._lock_wait_s
-        while True:
-            try:
-                return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() >= give_up:
-                    raise UnavailableError(
-                        f"{self._directory}: another command is changing the watchlist; try again"
-                    ) from None
-            time.sleep(_PAUSE_S)
 
     def _write(self, stored: StoredList) -> None:
         temporary = self._directory / _TEMPORARY

@@ -181,7 +181,7 @@ class Admission:
     ) -> None:
         name = request.device
         rows = self._database.read(
-            "SELECT sealed, unlock, not_after, used_at FROM token WHERE device = ?", (name,)
+            "SELECT sealed, unlock, not_after, used_at FROM token WHERE device = ?", name
         )
         if not rows:
             raise RefusedError(f"{name}: no token was given out; run `bodycam-hub devices token`")

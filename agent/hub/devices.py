@@ -112,7 +112,7 @@ class Devices:
         """Whether there was a device of that name once."""
         return bool(
             self._database.read(
-                "SELECT 1 FROM device WHERE removed_at IS NOT NULL AND name = ? LIMIT 1", (name,)
+                "SELECT 1 FROM device WHERE removed_at IS NOT NULL AND name = ? LIMIT 1", name
             )
         )
 
@@ -148,7 +148,7 @@ class Devices:
 
     def rekey_needed(self, list_id: str) -> bool:
         """Whether a device that could read the list was removed: no key of it may be kept."""
-        return bool(self._database.read("SELECT 1 FROM rekey WHERE list = ?", (list_id,)))
+        return bool(self._database.read("SELECT 1 FROM rekey WHERE list = ?", list_id))
 
     def rekeyed(self, list_id: str, key_ids: Iterable[str]) -> None:
         """Note that a version under all new keys is published, sealed to these devices alone.
@@ -181,7 +181,7 @@ class Devices:
         """Lists that need a publish, each with the reasons, in words."""
         found: dict[str, tuple[str, ...]] = {}
         for (list_id,) in self._database.read("SELECT DISTINCT list FROM reader ORDER BY list"):
-            rows = self._database.read("SELECT key_id FROM reader WHERE list = ?", (list_id,))
+            rows = self._database.read("SELECT key_id FROM reader WHERE list = ?", list_id)
             readers = {row[0] for row in rows}
             new = [one.name for one in self.recipients(list_id) if one.key_id not in readers]
             reasons = [f"{name} cannot read it yet" for name in new]
@@ -194,10 +194,10 @@ class Devices:
     def lists_of(self, device: Device) -> tuple[str, ...]:
         """Lists it may read; empty means every list."""
         rows = self._database.read(
-            "SELECT list FROM assigned WHERE key_id = ? ORDER BY list", (device.key_id,)
+            "SELECT list FROM assigned WHERE key_id = ? ORDER BY list", device.key_id
         )
         return tuple(row[0] for row in rows)
 
     def _devices(self, where: str, values: tuple[Any, ...]) -> list[Device]:
         sql = f"SELECT {_COLUMNS} FROM device {where}"  # noqa: S608 -- constants of this module
-        return [Device(*row) for row in self._database.read(sql, values)]
+        return [Device(*row) for row in self._database.read(sql, *values)]

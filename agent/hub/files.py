@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import stat
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from agent.errors import DiskError, MissingFileError, RefusedError, UnavailableError
+from agent.adapters import file_lock
+from agent.errors import DiskError, MissingFileError, RefusedError
 
-_PAUSE_S: Final = 0.1
 _OTHERS: Final = 0o077
 
 
@@ -115,13 +113,10 @@ def locked(folder: Path, *, wait_s: float = 30.0) -> Iterator[None]:
         UnavailableError: another command holds the hub for too long.
         DiskError: the lock file cannot be made.
     """
-    with reported(folder):
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _take(handle, folder, wait_s)
+    with file_lock.locked(
+        folder / ".lock", wait_s, "another command is at work on this hub; try again"
+    ):
         yield
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -139,16 +134,3 @@ def reported(path: Path) -> Iterator[None]:
 
 def why(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
-
-
-def _take(handle: int, folder: Path, wait_s: float) -> None:
-    give_up = time.monotonic() + wait_s
-    while True:
-        try:
-            return fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= give_up:
-                raise UnavailableError(
-                    f"{folder}: another command is at work on this hub; try again"
-                ) from None
-        time.sleep(_PAUSE_S)

@@ -54,7 +54,7 @@ def _export(args: argparse.Namespace, context: HubContext, station: Station) -> 
     stored = station.store.get(args.event)
     book = Casebook(station.hub.agency, station.store, Reviewers(station.database))
     device = station.hub.database.read(
-        "SELECT added_at, removed_at, ack_key FROM device WHERE key_id = ?", (stored.device_key,)
+        "SELECT added_at, removed_at, ack_key FROM device WHERE key_id = ?", stored.device_key
     )
     acked = station.database.read("SELECT public FROM ack WHERE number = ?", stored.ack)
     public = acked[0][0] if acked else station.hub.ack_public
