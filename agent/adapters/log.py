@@ -11,9 +11,8 @@ from typing import TextIO
 
 FIELDS = frozenset(
     {
-        "alert", "attempts", "code", "depth", "dropped", "entries", "frames", "height", "host",
-        "id", "limit_s", "pause_s", "port", "reason", "seconds", "session", "signal", "source",
-        "stage", "state", "templates", "uid", "version", "width",
+        "depth", "dropped", "entries", "id", "pause_s", "reason", "source", "stage",
+        "templates", "uid", "version",
     }
 )  # fmt: skip
 _INFO, _WARNING, _ERROR = 6, 4, 3  # syslog severities, RFC 5424 section 6.2.1

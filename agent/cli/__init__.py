@@ -24,6 +24,7 @@ COMMANDS = {
     "ctl": ("agent.cli.ctl", "talk to the running agent"),
     "provision": ("agent.cli.provision", "first-run identity and trust"),
     "wipe": ("agent.cli.wipe", "destroy keys and data, with proof"),
+    "doctor": ("agent.cli.doctor", "what is wrong with this device, and its mend"),
     "check-config": ("agent.cli.check_config", "every problem of a configuration at once"),
     "print-config": ("agent.cli.print_config", "the effective configuration"),
 }
