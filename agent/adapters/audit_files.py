@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agent.adapters.private_files import sync_directory, write_aside
 from agent.audit.chain import MAX_LINE, Link, read_record
@@ -126,6 +126,17 @@ def last_finished(directory: Path) -> Link:
         os.close(handle)
 
 
+def latest(directory: Path, kind: str) -> dict[str, Any] | None:
+    """The latest record of a kind, as it lies there; None without one. Call it under a lock."""
+    mark = f'"kind":"{kind}"'.encode()  # in a reason it would have backslashes
+    for path in [directory / FILE, *(one.path for one in finished_files(directory)[::-1])]:
+        if path.exists():
+            for line in reversed(path.read_bytes().split(b"\n")[:-1]):
+                if mark in line:
+                    return _parsed(line)
+    return None
+
+
 def first_of(handle: int) -> int:
     """Number of the first record of a file; 0 for an empty one.
 
@@ -169,6 +180,13 @@ def tidy(directory: Path) -> None:
     for other in directory.glob("audit-*.jsonl"):
         if _FINISHED.fullmatch(other.name) and path.exists() and other.samefile(path):
             other.unlink()
+
+
+def _parsed(line: bytes) -> dict[str, Any]:
+    try:
+        return read_record(line)
+    except ValueError as error:
+        raise DataError(f"a record: {error}; run `audit verify`") from None
 
 
 def _still(handle: int, path: Path) -> bool:

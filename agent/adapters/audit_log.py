@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from agent.adapters import audit_files
 from agent.adapters.private_files import sync_directory
@@ -21,7 +20,6 @@ from agent.messages import new_ulid
 from agent.ports import Clock
 from agent.values import Wall
 
-_MARK: Final = b'"kind":"checkpoint"'
 _NEVER: Final = 1 << 62
 
 
@@ -114,6 +112,16 @@ class AuditLog:
             sync_directory(self._directory)
         return made
 
+    def latest(self, kind: str) -> dict[str, Any] | None:
+        """The latest record of a kind.
+
+        Raises:
+            DiskError: it cannot be read.
+        """
+        with self._reading() as lines:
+            del lines
+            return audit_files.latest(self._directory, kind)
+
     def head(self) -> Link:
         """The last finished record."""
         with self._reading() as lines:
@@ -164,15 +172,8 @@ class AuditLog:
 
     def _uncovered(self) -> int:
         """Number of the latest checkpoint's record, which no checkpoint covers yet; 0 without."""
-        files = [
-            self.path,
-            *(one.path for one in audit_files.finished_files(self._directory)[::-1]),
-        ]
-        for path in files:
-            found = [line for line in path.read_bytes().split(b"\n") if _MARK in line]
-            if found:
-                return int(json.loads(found[-1])["seq"])
-        return 0
+        found = audit_files.latest(self._directory, KIND)
+        return 0 if found is None else int(found["seq"])
 
     def _last(self) -> Link:
         if not self.path.exists():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import time
@@ -24,6 +23,7 @@ from agent.app.context import Context, Models
 from agent.app.following import sync_loop, unlocking
 from agent.app.hardware import outside
 from agent.app.lists import as_provisioned, open_lists, warn_of_silence
+from agent.app.opening import record_start
 from agent.app.source import camera_for, capture_limits, is_live
 from agent.app.storage import Storage
 from agent.app.vitals import Upkeep, drill, fpir_watch, health_reporter
@@ -36,7 +36,7 @@ from agent.app.wire import (
     listeners,
     state_message,
 )
-from agent.config import Config, dump
+from agent.config import Config
 from agent.delivery import DeliveryCore, EventWriter, Session, remembered
 from agent.messages import new_ulid
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
@@ -60,7 +60,7 @@ from agent.runtime.inbound import Actions
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, Disarm, Order
 from agent.runtime.outcome import Outcome
-from agent.runtime.pipeline_loop import Ledger, PipelineLoop, Surroundings
+from agent.runtime.pipeline_loop import PipelineLoop, Surroundings
 from agent.runtime.supervisor import Supervisor
 from agent.runtime.sync_loop import STAGE as SYNC_STAGE
 from agent.values import Monotonic, Wall
@@ -110,7 +110,9 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     gallery, config = lists.gallery, as_provisioned(context.config, lists)
     warn_of_silence(config, gallery, lists.trouble, log)
     session = Session(outbox.count_up("session"), __version__, FIELD_TEST.test)
-    _record_start(ledger, config, session, models)
+    record_start(
+        ledger, context.audit(), config=config, session=session, models=models, gallery=gallery
+    )
 
     board = Board(clock, lists.condition)
     beats = Heartbeats(clock, _patience(config))
@@ -240,16 +242,6 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         )
     )
     return agent
-
-
-def _record_start(ledger: Ledger, config: Config, session: Session, models: Models) -> None:
-    digest = hashlib.sha256(dump(config).encode()).hexdigest()
-    ledger.append("start", version=__version__, session=session.number, config=digest)
-    ledger.append(
-        "models",
-        detector=models.detector.identity.sha256,
-        embedder=models.embedder.identity.sha256,
-    )
 
 
 def _patience(config: Config) -> dict[str, float]:

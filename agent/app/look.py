@@ -169,7 +169,7 @@ class Look:
             )
             missing = self._store.missing(manifest)
             shards = self._fetch(repository, missing)
-            self._install(manifest, shards)
+            self._install(manifest, shards, envelopes.manifest)
         self._remember(repository, manifest)
         clean(self._parts.incoming)
         if unchanged:
@@ -234,7 +234,7 @@ class Look:
                 f"{self._parts.quota_bytes}: raise it, or have a shorter list",
             )
 
-    def _install(self, manifest: ListManifest, shards: dict[str, Path]) -> None:
+    def _install(self, manifest: ListManifest, shards: dict[str, Path], sha256: str) -> None:
         def record(change: Change) -> None:
             self._parts.ledger.append(
                 "sync",
@@ -242,6 +242,7 @@ class Look:
                 version=change.ref.version,
                 entries=change.entries,
                 templates=change.templates,
+                sha256=sha256,
                 bytes=change.bytes,
             )
 

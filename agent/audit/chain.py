@@ -38,7 +38,12 @@ _MAX_COUNT = 2**53
 
 _Rule = re.Pattern[str] | None
 _LIST: Mapping[str, _Rule] = {"list": _ID, "version": _COUNT}
-_CHANGE: Mapping[str, _Rule] = {**_LIST, "entries": _COUNT, "templates": _COUNT}
+_CHANGE: Mapping[str, _Rule] = {
+    **_LIST,
+    "sha256": _HASH,
+    "entries": _COUNT,
+    "templates": _COUNT,
+}
 
 KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "start": {"version": _ID, "session": _COUNT, "config": _HASH},
@@ -49,7 +54,6 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
         "reason": _REASON,
         "uid": _COUNT,
         "policy": _HASH,
-        "list_sha256": _HASH,
         **_LIST,
     },
     "disarm": {"activation": _ID, "reason": _REASON, "uid": _COUNT, "subjects": _COUNT},
@@ -58,7 +62,7 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "alert": {"event": _ID, "activation": _ID, "authorisation": _ID, **_LIST},
     "test-alert": {"event": _ID, "uid": _COUNT},
     "gap": {"events": _COUNT, "reason": _REASON},
-    "list": {**_CHANGE, "subjects": _COUNT, "list_sha256": _HASH},
+    "list": {**_CHANGE, "subjects": _COUNT},
     "models": {"detector": _HASH, "embedder": _HASH},
     "config": {"config": _HASH, "before": _HASH},
     "time": {"reason": _REASON, "step_ms": _COUNT},

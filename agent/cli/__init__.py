@@ -21,6 +21,7 @@ COMMANDS = {
     "models": ("agent.cli.models", "build, list, verify and measure the networks"),
     "evaluate": ("agent.cli.evaluate", "standard protocols on the shipped pipeline"),
     "audit": ("agent.cli.audit", "verify and show the audit log"),
+    "report": ("agent.cli.report", "how this camera was used, for publication"),
     "ctl": ("agent.cli.ctl", "talk to the running agent"),
     "provision": ("agent.cli.provision", "first-run identity and trust"),
     "wipe": ("agent.cli.wipe", "destroy keys and data, with proof"),

@@ -19,6 +19,7 @@ from agent.values import Wall
 from agent.watchlist.columns import StoredList, text
 from agent.watchlist.edit import find, remove
 from agent.watchlist.entries import Kind
+from agent.watchlist.listfile import sha256_of
 
 _EXAMPLES = """examples:
   bodycam-agent watchlist enrol front.jpg side.jpg --subject S-1 --basis consent \\
@@ -141,7 +142,7 @@ def _remove(args: argparse.Namespace, context: Context) -> int:
     after = context.watchlist().update(
         change,
         record=lambda new: context.audit().append(
-            "remove", list=new.id, version=new.version, **removed(new)
+            "remove", list=new.id, version=new.version, sha256=sha256_of(new), **removed(new)
         ),
     )
     answer = {"list": _ref(after), "removed": removed(after)}

@@ -21,6 +21,7 @@ from agent.watchlist.columns import StoredList, from_entries
 from agent.watchlist.edit import add, free_entry_id, require_space, similar_others
 from agent.watchlist.enrolment import EnrolmentLimits
 from agent.watchlist.entries import EntryMeta, Kind, Provenance, entry_meta
+from agent.watchlist.listfile import sha256_of
 
 _LIMITS = EnrolmentLimits()
 
@@ -106,6 +107,7 @@ def _enrol(
             "enrol",
             list=new.id,
             version=new.version,
+            sha256=sha256_of(new),
             entries=1,
             templates=len(vectors),
             rejected=len(report["rejected"]),

@@ -20,6 +20,7 @@ from agent.watchlist.columns import MAX_ENTRIES, Columns, StoredList
 from agent.watchlist.distractors import PREFIX, distractors, next_number
 from agent.watchlist.edit import add
 from agent.watchlist.entries import EntryMeta, entry_meta
+from agent.watchlist.listfile import sha256_of
 
 
 def register(actions: Any) -> None:
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
             "import",
             list=done.id,
             version=done.version,
+            sha256=sha256_of(done),
             source=source,
             distractors=args.distractors or 0,
             **sizes,

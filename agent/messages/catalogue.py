@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from agent.messages.accountability import AccountabilityReport, HubReport
 from agent.messages.ack import Ack
 from agent.messages.authorisation import Authorisation, AuthorisedBy, Revocation, Scope
 from agent.messages.bundle import EnvelopeFile, ListManifest
@@ -71,6 +72,8 @@ WIRE_MODELS: dict[str, type[BaseModel]] = {
     "provisioning-request": ProvisioningRequest,
     "unlock-request": UnlockRequest,
     "unlock-release": UnlockRelease,
+    "accountability": AccountabilityReport,
+    "hub-report": HubReport,
 }
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _FIRST_ID = "01K3GD4Z8AAAAAAAAAAAAAAAAA"

@@ -214,3 +214,11 @@ def _block(header: _Header, name: str, dtype: str) -> blocks.Block:
 def as_bytes(stored: StoredList) -> bytes:
     """The whole file at once."""
     return b"".join(serialise(stored))
+
+
+def sha256_of(stored: StoredList) -> str:
+    """Of the file, hexadecimal: what `sha256sum` says of it."""
+    digest = hashlib.sha256()
+    for piece in serialise(stored):
+        digest.update(piece)
+    return digest.hexdigest()

@@ -1,20 +1,29 @@
-"""`bodycam-hub report`: what a list is made of, for an auditor."""
+"""`bodycam-hub report`: what a list is made of, and what became of alerts, for an auditor."""
 
 from __future__ import annotations
 
 import argparse
+from contextlib import closing
 from typing import Any
 
 from agent.cli.common import print_json
-from agent.errors import Exit
+from agent.cli.dates import days
+from agent.errors import Exit, UsageError
 from agent.hub.context import HubContext
 from agent.hub.desk import open_desk
+from agent.hub.events_database import FILE, EventsDatabase
+from agent.hub.events_report import hub_report
+from agent.hub.hub import open_hub
 from agent.hub.report import report
+from agent.hub.reviewers import Reviewers
 
 _EXAMPLES = """examples:
   bodycam-hub report wanted
   bodycam-hub report wanted --json > audit.json
   bodycam-hub report wanted --entries     # with ids: not for publication
+  bodycam-hub report --events --from 2026-03-01 --to 2026-03-31
+  bodycam-hub report --events --device CAM-7 --from 2026-03-01 --to 2026-03-31 --json > hub.json
+  bodycam-agent report --hub hub.json --from 2026-03-01 --to 2026-03-31 --html report.html
 """
 _PLAIN = ("list", "name", "version", "not_after", "entries", "subjects", "templates", "recipients")
 _TABLES = (
@@ -36,11 +45,51 @@ def register(subparsers: Any) -> None:
         "refused, and every\nversion with its keys. Nothing of a person, unless --entries.",
         epilog=_EXAMPLES,
     )
-    parser.add_argument("list", metavar="LIST", help="its name or id")
+    parser.add_argument("list", metavar="LIST", nargs="?", help="its name or id")
     parser.add_argument("--entries", action="store_true", help="with ids of entries and subjects")
+
+    parser.add_argument("--events", action="store_true", help="alerts and reviews instead")
+    parser.add_argument("--from", dest="first", metavar="DAY", help="first day, UTC")
+    parser.add_argument("--to", dest="last", metavar="DAY", help="last day, included")
+    parser.add_argument("--device", metavar="CAMERA", help="only of this camera")
 
 
 def run(args: argparse.Namespace, context: HubContext) -> int:
+    if args.events == bool(args.list):
+        raise UsageError("report: LIST, or --events with --from DAY and --to DAY")
+    return _events(args, context) if args.events else _list(args, context)
+
+
+def _events(args: argparse.Namespace, context: HubContext) -> int:
+    if not args.first or not args.last:
+        raise UsageError("report --events: give --from DAY and --to DAY")
+    first, end = days(args.first, args.last, "report")
+    with (
+        closing(open_hub(context)) as hub,
+        closing(EventsDatabase(context.state_dir / FILE)) as database,
+    ):
+        if args.device:
+            hub.devices.latest(args.device)
+        told = hub_report(
+            database,
+            hub.agency,
+            first=first,
+            end=end,
+            device=args.device,
+            needed=Reviewers(database).needed,
+            now=context.clock.wall(),
+        )
+    tree = told.model_dump(mode="json")
+    if context.json:
+        print_json(tree)
+    else:
+        for name, value in tree.items():
+            if not isinstance(value, list):
+                print(f"{name.replace('_', ' ')}: {_counts(value)}")
+    return int(Exit.OK)
+
+
+def _list(args: argparse.Namespace, context: HubContext) -> int:
     now = context.clock.wall()
     with open_desk(context) as desk:
         record = desk.lists.get(args.list)

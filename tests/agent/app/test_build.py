@@ -91,7 +91,7 @@ def test_a_clip_from_start_to_report(tmp_path: Path, clip: Path) -> None:
         "detect", "track", "embed", "search", "decide", "frame", "alert_to_ack",
     }  # fmt: skip
     kinds = [kind for kind, _ in audit_of(context)]
-    assert kinds == ["start", "models", "arm", "alert", "disarm", "stop"]
+    assert kinds == ["start", "models", "list", "arm", "alert", "disarm", "stop"]
     assert context.audit().verify().intact
 
 
@@ -105,6 +105,11 @@ def test_a_restart_does_not_raise_again_what_waits(tmp_path: Path, clip: Path) -
     assert again.report()["alerts"] == {"raised": 0, "delivered": 0, "pending": 1}
     starts = [fields["session"] for kind, fields in audit_of(context) if kind == "start"]
     assert starts == [1, 2]
+    assert "config" not in [kind for kind, _ in audit_of(context)]
+    other = context.adjusted("decision.margin=0.1")
+    build_agent(other, RunOptions()).run()
+    configs = [fields["config"] for kind, fields in audit_of(context) if kind == "start"]
+    assert ("config", {"before": configs[1], "config": configs[2]}) in audit_of(context)
 
 
 def test_a_second_agent_on_the_same_state_is_refused(tmp_path: Path, clip: Path) -> None:
@@ -191,8 +196,10 @@ def test_armed_disarmed_and_given_a_new_list_while_running(tmp_path: Path, clip:
     with operated(agent, script):
         assert agent.run() == 0
     records = audit_of(context)
-    assert [kind for kind, _ in records] == ["start", "models", "arm", "list", "disarm", "stop"]
-    assert records[2][1]["uid"] == os.getuid()
+    assert [kind for kind, _ in records] == [
+        "start", "models", "list", "arm", "list", "disarm", "stop",
+    ]  # fmt: skip
+    assert records[3][1]["uid"] == os.getuid()
     assert records[-2][1]["reason"] == "end of shift"
     assert records[-1][1]["reason"] == "signal"
     assert not context.control_path.exists()

@@ -135,7 +135,7 @@ class Device:
 
     def records(self) -> list[tuple[str, dict[str, Any]]]:
         lines = [json.loads(line) for line in self.context.audit().lines()]
-        return [(one["kind"], one["fields"]) for one in lines]
+        return [(one["kind"], one["fields"]) for one in lines if one["kind"] != "checkpoint"]
 
 
 def people_columns(people: tuple[int, ...], not_after: float) -> Columns:

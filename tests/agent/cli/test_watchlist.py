@@ -61,6 +61,12 @@ def test_several_photographs_are_templates_of_one_entry(agent, tmp_path):
     assert (stats["entries"], stats["subjects"], stats["templates"]) == (1, 1, 3)
 
 
+def on_disk(agent):
+    """What an auditor finds with sha256sum."""
+    path = agent.state_dir / "watchlist" / "watchlist.bcw"
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def test_bad_photographs_are_told_one_by_one(agent, tmp_path):
     good = save_portrait(tmp_path / "good.png", 7)
     nobody = save_portrait(tmp_path / "nobody.png")
@@ -81,6 +87,7 @@ def test_bad_photographs_are_told_one_by_one(agent, tmp_path):
         {
             "list": said.json["list"]["id"],
             "version": 1,
+            "sha256": on_disk(agent),
             "entries": 1,
             "templates": 1,
             "rejected": 3,
@@ -165,7 +172,13 @@ def test_remove_by_entry_and_by_subject(agent, tmp_path):
     assert entries(agent) == ["S-3-1"]
     assert agent.audit()[-1] == (
         "remove",
-        {"list": said.json["list"]["id"], "version": 5, "entries": 3, "templates": 3},
+        {
+            "list": said.json["list"]["id"],
+            "version": 5,
+            "sha256": on_disk(agent),
+            "entries": 3,
+            "templates": 3,
+        },
     )
     with pytest.raises(DataError, match="not on the list"):
         agent("watchlist", "remove", "S-1-1")

@@ -1,0 +1,256 @@
+"""The accountability report: an audit log, the models' cards, the policy and the hub's figures put
+together. Values in, a value out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from agent.audit.usage import ListUse, Period, Usage, day_of
+from agent.audit.walk import ChainReport
+from agent.messages import iso_utc
+from agent.messages.accountability import (
+    AccountabilityReport,
+    DayOfUse,
+    HubReport,
+    ListInUse,
+    LogFacts,
+    Network,
+    Point,
+    Reviews,
+    Rules,
+    Subjects,
+    Use,
+)
+from agent.metrics.intervals import wilson
+from agent.modelkit.manifest import Manifest, ModelCard
+from agent.policy import Policy
+from agent.stages.threshold import largest_list
+
+_HOUR_S: Final = 3600.0
+_CHANGES: Final = (
+    "list",
+    "sync",
+    "enrol",
+    "import",
+    "remove",
+    "expire",
+    "config",
+    "policy",
+    "time",
+)
+_KEPT: Final = """
+People who do not match: in memory only, overwritten when they are out of sight, at the latest after
+10 seconds. Never stored, never sent, not counted one by one.
+
+Alerts: on the camera, sealed to the agency, until the agency confirms that it has them.
+
+The list: encrypted on the camera; each entry and the list itself end at a time of their own, and
+their keys are destroyed then.
+"""
+_LIMITS: Final = """
+Accuracy was measured on published photographs, which are not representative of any street: few
+women, few dark-skinned people. It says how versions compare, not how often a camera errs here.
+
+A false alert is one that a reviewer rejected. What nobody reviewed, and people on the list who were
+not noticed, no camera can count.
+
+People who passed are counted as tracks, blurred and rounded to tens for each use: who comes back
+counts again.
+
+An alert is a lead for a trained person, never an identification.
+
+The report is as honest as the program and the agency that runs it: compare the hash of the log with
+what is published elsewhere, and ask for the log.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a report is made of.
+
+    Attributes:
+        usage: of the log, in the period.
+        period: what is reported on.
+        log: what was found when the log was verified.
+        manifest: cards of the networks that the program knows.
+        policy: in force.
+        agency: whose.
+        audit_mb: how long the log may get, MB.
+        hub: the agency's figures; None: not at hand.
+    """
+
+    usage: Usage
+    period: Period
+    log: ChainReport
+    manifest: Manifest
+    policy: Policy
+    agency: str
+    audit_mb: float
+    hub: HubReport | None
+
+
+def accountability(given: Inputs, *, now: float) -> AccountabilityReport:
+    """The report.
+
+    Args:
+        given: see `Inputs`.
+        now: wall seconds.
+    """
+    usage = given.usage
+    networks = tuple(_networks(usage, given.manifest))
+    return AccountabilityReport(
+        agency=given.agency,
+        first=day_of(given.period.first),
+        last=day_of(given.period.end - 1),
+        made=iso_utc(now),
+        versions=tuple(sorted(usage.versions)),
+        networks=networks,
+        policy=_rules(given.policy),
+        policies=tuple(sorted(usage.policies)),
+        lists=tuple(map(_list, usage.lists.values())),
+        use=_use(usage),
+        subjects=Subjects(about=usage.subjects, uses_without=usage.uncounted),
+        alerts=sum(day.alerts for day in usage.days.values()),
+        test_alerts=usage.records["test-alert"],
+        lost=usage.lost,
+        reviews=None if given.hub is None else reviews_of(given.hub, usage.subjects),
+        refusals=dict(sorted(usage.refusals.items())),
+        searches=dict(sorted(usage.searches.items())),
+        changes={kind: usage.records[kind] for kind in _CHANGES if usage.records[kind]},
+        retention=_retention(given),
+        limits=_limits(given, networks),
+        log=LogFacts(
+            records=given.log.records,
+            head=given.log.head.hash,
+            signed_records=max(0, given.log.protected + 1),
+            anchored=given.log.anchored >= 0,
+        ),
+    )
+
+
+def reviews_of(hub: HubReport, subjects: int) -> Reviews:
+    """Shares of false alerts with their intervals.
+
+    Args:
+        hub: the agency's figures.
+        subjects: people who passed, about.
+    """
+    decided = hub.confirmed + hub.rejected
+    counts = {
+        "alerts": hub.alerts,
+        "confirmed": hub.confirmed,
+        "rejected": hub.rejected,
+        "pending": hub.pending,
+    }
+    shares: dict[str, float] = {}
+    if decided:
+        low, high = wilson(hub.rejected, decided)
+        shares |= {
+            "false_share": round(hub.rejected / decided, 4),
+            "false_share_low": round(low, 4),
+            "false_share_high": round(high, 4),
+        }
+    if subjects >= max(hub.rejected, 1):
+        low, high = wilson(hub.rejected, subjects)
+        shares |= {
+            "false_per_1000": round(1000 * hub.rejected / subjects, 3),
+            "false_per_1000_low": round(1000 * low, 3),
+            "false_per_1000_high": round(1000 * high, 3),
+        }
+    return Reviews.model_validate(counts | shares)
+
+
+def _networks(usage: Usage, manifest: Manifest) -> Iterable[Network]:
+    cards = {card.sha256: card for card in manifest.models}
+    for role, digests in sorted(usage.networks.items()):
+        for digest in sorted(digests):
+            yield _network(role, digest, cards.get(digest))
+
+
+def _network(role: str, digest: str, card: ModelCard | None) -> Network:
+    if card is None:
+        return Network.model_validate({"role": role, "sha256": digest})
+    return Network(
+        role=card.role,
+        sha256=digest,
+        name=card.name,
+        precision=card.precision,
+        measured=card.measured,
+        curve=tuple(Point(similarity=one.similarity, fmr=one.fmr) for one in card.curve),
+    )
+
+
+def _rules(policy: Policy) -> Rules:
+    return Rules(
+        name=policy.name,
+        version=policy.version,
+        sha256=policy.sha256(),
+        test=policy.test,
+        target_fpir=policy.target_fpir,
+        threshold_floor=policy.floor,
+        longest_list=policy.max_templates,
+        longest_list_age_h=round(policy.max_list_age_s / _HOUR_S, 1),
+        reviews=policy.reviews,
+        evidence=policy.evidence,
+        retention_days=policy.retention_days,
+    )
+
+
+def _list(used: ListUse) -> ListInUse:
+    return ListInUse(
+        list=used.id,
+        version=used.version,
+        templates=used.templates,
+        subjects=used.subjects,
+        sha256=used.sha256 or None,
+    )
+
+
+def _use(usage: Usage) -> Use:
+    return Use(
+        uses=usage.uses,
+        hours_armed=round(usage.armed_s / _HOUR_S, 1),
+        cut_short=usage.cut_short,
+        by_day=tuple(
+            DayOfUse(
+                day=day,
+                hours=round(each.armed_s / _HOUR_S, 1),
+                uses=each.uses,
+                alerts=each.alerts,
+                refusals=each.refusals,
+            )
+            for day, each in sorted(usage.days.items())
+        ),
+    )
+
+
+def _retention(given: Inputs) -> tuple[str, ...]:
+    return (
+        *_sentences(_KEPT),
+        f"Alerts at the agency: {given.policy.retention_days:g} days, unless under a legal hold.",
+        f"The audit log: on the camera up to {given.audit_mb:g} MB, the oldest given up first.",
+    )
+
+
+def _limits(given: Inputs, networks: Iterable[Network]) -> tuple[str, ...]:
+    said = _sentences(_LIMITS)
+    for one in networks:
+        if not one.name:
+            said.append(f"No accuracy is known for the {one.role} {one.sha256[:12]}.")
+        if one.curve:
+            curve = [(point.similarity, point.fmr) for point in one.curve]
+            longest = largest_list(curve, target_fpir=given.policy.target_fpir)
+            said.append(
+                f"{one.name}: measured down to a false match rate of {one.curve[-1].fmr:g}, which "
+                f"supports lists of {longest} templates at the policy's target; thresholds of "
+                "longer lists are extrapolated."
+            )
+    return tuple(said)
+
+
+def _sentences(text: str) -> list[str]:
+    """Paragraphs, each on one line."""
+    return [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]

@@ -1,0 +1,60 @@
+"""What the audit log says at the start of a run: which program, settings, networks and list."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+
+from agent import __version__
+from agent.adapters.audit_log import AuditLog
+from agent.app.context import Models
+from agent.app.storage import Ledger
+from agent.config import Config, dump
+from agent.delivery import Session
+from agent.errors import DataError
+from agent.ports import Gallery
+
+
+def record_start(
+    ledger: Ledger,
+    audit: AuditLog,
+    *,
+    config: Config,
+    session: Session,
+    models: Models,
+    gallery: Gallery,
+) -> None:
+    """A change of the configuration since the start before has a record of its own.
+
+    Args:
+        ledger: for writing.
+        audit: for what it said at the start before.
+        config: as effective.
+        session: of this run.
+        models: in use.
+        gallery: the first one; nobody's is not recorded.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    digest = hashlib.sha256(dump(config).encode()).hexdigest()
+    earlier = None
+    with suppress(DataError):  # a damaged log says so itself when it is written to
+        earlier = audit.latest("start")
+    ledger.append("start", version=__version__, session=session.number, config=digest)
+    before = "" if earlier is None else str(earlier["fields"].get("config", ""))
+    if before not in ("", digest):
+        ledger.append("config", config=digest, before=before)
+    ledger.append(
+        "models",
+        detector=models.detector.identity.sha256,
+        embedder=models.embedder.identity.sha256,
+    )
+    if gallery.templates:
+        ledger.append(
+            "list",
+            list=gallery.ref.id,
+            version=gallery.ref.version,
+            templates=gallery.templates,
+            subjects=gallery.subjects,
+        )

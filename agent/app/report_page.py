@@ -1,0 +1,208 @@
+"""The accountability report as one HTML page that needs nothing else: no script, font or link."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from html import escape
+from typing import Final
+
+from agent.app.charts import bars, curve
+from agent.messages.accountability import AccountabilityReport, DayOfUse, Network, Reviews
+
+_STYLE: Final = (
+    "body{font:16px/1.5 sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}"
+    "h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}"
+    "table{border-collapse:collapse;width:100%}"
+    "td,th{text-align:left;border-bottom:1px solid #ccc;padding:.25rem .5rem .25rem 0;"
+    "vertical-align:top}td.n,th.n{text-align:right}code{word-break:break-all;font-size:.8rem}"
+    "svg{width:100%;height:auto}rect,circle{fill:#22577a}text{font-size:11px;fill:#444}"
+    "polyline{fill:none;stroke:#22577a;stroke-width:2}.grid{stroke:#ddd}"
+    ".mark{stroke:#b23a48;stroke-dasharray:4}"
+)
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+_MOST_DAYS: Final = 366
+
+
+def page(report: AccountabilityReport) -> str:
+    """The whole page."""
+    title = f"Face matching on body-worn cameras: {report.agency}, {report.first} to {report.last}"
+    if report.policy.test:
+        title += " (field test)"
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        (
+            f"<p>Made {escape(report.made)} by bodycam-agent "
+            f"{escape(', '.join(report.versions) or '-')}.</p>"
+        ),
+        *_use(report),
+        *_outcome(report),
+        *_lists(report),
+        *_networks(report),
+        *_rules(report),
+        *_section("What is kept, and how long", _sentences(report.retention)),
+        *_section("What these figures cannot say", _sentences(report.limits)),
+        *_log(report),
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def _use(report: AccountabilityReport) -> list[str]:
+    use, days = report.use, list(_every_day(report))
+    rows = [
+        ("Times armed", str(use.uses)),
+        ("Hours armed", f"{use.hours_armed:g}"),
+        ("Ended without a disarming (counted to the last sign of life)", str(use.cut_short)),
+        ("People who passed, about", f"{report.subjects.about}{_uncounted(report)}"),
+        ("Photographs searched by hand", str(report.searches.get("images", 0))),
+    ]
+    hours = bars("Hours armed per day", [(day.day[5:], day.hours) for day in days], "hours")
+    return _section("Use", [_table(rows), "<h3>Hours armed per day</h3>", hours])
+
+
+def _outcome(report: AccountabilityReport) -> list[str]:
+    days = list(_every_day(report))
+    rows = [
+        ("Alerts", str(report.alerts)),
+        ("Test alerts, about nobody", str(report.test_alerts)),
+        ("Events or records that were lost", str(report.lost)),
+        *_reviewed(report.reviews),
+    ]
+    refused = [(f"Refused: {what}", str(count)) for what, count in report.refusals.items()]
+    return _section(
+        "Alerts and refusals",
+        [
+            _table(rows + refused),
+            "<h3>Alerts per day</h3>",
+            bars("Alerts per day", [(day.day[5:], day.alerts) for day in days], "alerts"),
+            "<h3>Refusals per day</h3>",
+            bars("Refusals per day", [(day.day[5:], day.refusals) for day in days], "refusals"),
+        ],
+    )
+
+
+def _reviewed(reviews: Reviews | None) -> list[tuple[str, str]]:
+    if reviews is None:
+        return [("Reviews", "not at hand: made without the agency's figures")]
+    rows = [
+        ("Alerts at the agency", str(reviews.alerts)),
+        ("Confirmed by reviewers", str(reviews.confirmed)),
+        ("Rejected: false alerts", str(reviews.rejected)),
+        ("Not reviewed yet", str(reviews.pending)),
+    ]
+    if reviews.false_share is not None:
+        low, high = reviews.false_share_low or 0.0, reviews.false_share_high or 0.0
+        share = f"{reviews.false_share:.1%} (95 % interval {low:.1%} to {high:.1%})"
+        rows.append(("False alerts, of those reviewed", share))
+    if reviews.false_per_1000 is not None:
+        low, high = reviews.false_per_1000_low or 0.0, reviews.false_per_1000_high or 0.0
+        rate = f"{reviews.false_per_1000:g} (95 % interval {low:g} to {high:g})"
+        rows.append(("False alerts per 1,000 people who passed", rate))
+    return rows
+
+
+def _lists(report: AccountabilityReport) -> list[str]:
+    numbers = "".join(f"<th class=n>{name}</th>" for name in ("People", "Templates"))
+    head = f"<tr><th>List, version</th>{numbers}<th>sha256</th></tr>"
+    rows = [
+        f"<tr><td>{escape(one.list)} v{one.version}</td><td class=n>{_or_dash(one.subjects)}</td>"
+        f"<td class=n>{_or_dash(one.templates)}</td><td><code>{one.sha256 or '-'}</code></td></tr>"
+        for one in report.lists
+    ]
+    return _section("Lists", [f"<table>{head}{''.join(rows)}</table>"])
+
+
+def _networks(report: AccountabilityReport) -> list[str]:
+    parts: list[str] = []
+    for one in report.networks:
+        parts.append(f"<h3>{escape(one.role)}: {escape(one.name or 'not one of the program')}</h3>")
+        parts.append(_table([*one.measured.items(), ("sha256", one.sha256)]))
+        parts += _curve(one, report.policy.threshold_floor)
+    return _section("Networks and their measured accuracy", parts)
+
+
+def _curve(one: Network, floor: float) -> list[str]:
+    if len(one.curve) < 2:  # noqa: PLR2004
+        return []
+    points = [(point.similarity, point.fmr) for point in one.curve]
+    return [
+        (
+            "<p>Share of comparisons of different people that are at least so similar; dashed: no "
+            f"alert may lie under it ({floor:g}).</p>"
+        ),
+        curve(f"False match rate of {one.name}", points, [floor]),
+    ]
+
+
+def _rules(report: AccountabilityReport) -> list[str]:
+    rules = report.policy
+    kept = "-" if rules.retention_days is None else f"{rules.retention_days:g} days"
+    rows = [
+        ("Policy", f"{rules.name} version {rules.version}"),
+        ("sha256", rules.sha256),
+        ("False alerts allowed per person passing", f"{rules.target_fpir:g}"),
+        ("Longest list, templates", str(rules.longest_list)),
+        ("Oldest list, hours", f"{rules.longest_list_age_h:g}"),
+        ("Reviewers who must confirm", str(rules.reviews)),
+        ("Alerts carry a picture of the matched face", "yes" if rules.evidence else "no"),
+        ("Alerts are kept", kept),
+        ("Policies used", ", ".join(one[:12] for one in report.policies) or "-"),
+        *((f"Changes: {kind}", str(count)) for kind, count in report.changes.items()),
+    ]
+    return _section("Rules", [_table(rows)])
+
+
+def _log(report: AccountabilityReport) -> list[str]:
+    log = report.log
+    rows = [
+        ("Records", str(log.records)),
+        ("Signed for", str(log.signed_records)),
+        ("Held against the agency's copy of its checkpoints", "yes" if log.anchored else "no"),
+        ("Hash of the last record", log.head),
+    ]
+    return _section("The audit log that this was made of", [_table(rows)])
+
+
+def _every_day(report: AccountabilityReport) -> Iterable[DayOfUse]:
+    """Quiet days too; of long periods only those with records."""
+    known = {one.day: one for one in report.use.by_day}
+    first, last = date.fromisoformat(report.first), date.fromisoformat(report.last)
+    if (last - first).days >= _MOST_DAYS:
+        yield from report.use.by_day
+        return
+    for offset in range((last - first).days + 1):
+        day = (first + timedelta(days=offset)).isoformat()
+        yield known.get(day) or DayOfUse(day=day, hours=0, uses=0, alerts=0, refusals=0)
+
+
+def _uncounted(report: AccountabilityReport) -> str:
+    without = report.subjects.uses_without
+    return f" ({without} uses do not say)" if without else ""
+
+
+def _section(title: str, parts: Iterable[str]) -> list[str]:
+    return [f"<h2>{escape(title)}</h2>", *parts]
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> str:
+    cells = (f"<tr><td>{escape(name)}</td><td>{_value(value)}</td></tr>" for name, value in rows)
+    return f"<table>{''.join(cells)}</table>"
+
+
+def _value(text: str) -> str:
+    return f"<code>{escape(text)}</code>" if len(text) == 64 else escape(text)  # noqa: PLR2004
+
+
+def _sentences(lines: Iterable[str]) -> list[str]:
+    return [f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>"]
+
+
+def _or_dash(count: int | None) -> str:
+    return "-" if count is None else str(count)

@@ -1,0 +1,229 @@
+"""What an audit log says about how a device was used: counts, hours and hashes by day.
+
+Nothing here names anybody or anything that stands for one person: no ids of alerts, entries,
+activations or authorisations, no reasons, no users.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Final
+
+DAY_S: Final = 86_400.0
+_ENDS: Final = ("disarm", "stop", "start")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `first` up to, not including, `end`: wall seconds."""
+
+    first: float
+    end: float
+
+
+@dataclass(slots=True)
+class Day:
+    """Attributes:
+    armed_s: seconds armed.
+    uses: armings.
+    alerts: raised, updates included.
+    refusals: of any kind.
+    """
+
+    armed_s: float = 0.0
+    uses: int = 0
+    alerts: int = 0
+    refusals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListUse:
+    """A version of a list that was in service.
+
+    Attributes:
+        id, version: of the list.
+        templates, subjects: in it; None where the log does not say.
+        sha256: of what was installed; empty where the log does not say.
+    """
+
+    id: str
+    version: int
+    templates: int | None
+    subjects: int | None
+    sha256: str
+
+
+@dataclass(slots=True)
+class Usage:
+    """Attributes:
+    days: by date (UTC); days on which nothing happened are not in it.
+    cut_short: uses that ended without a disarming: counted up to the last sign of life.
+    subjects: people who passed, as the uses say, each blurred and in tens.
+    uncounted: uses that do not say.
+    refusals: by what was refused.
+    records: by kind.
+    networks: sha256 of detectors and embedders.
+    policies: sha256 of policies.
+    lists: in the order of their first use.
+    versions: of the program.
+    searches: photographs searched by hand: uses, images, faces, matches.
+    lost: events and records that gaps tell of.
+    """
+
+    days: dict[str, Day] = field(default_factory=dict)
+    cut_short: int = 0
+    subjects: int = 0
+    uncounted: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
+    records: Counter[str] = field(default_factory=Counter)
+    networks: dict[str, set[str]] = field(default_factory=dict)
+    policies: set[str] = field(default_factory=set)
+    lists: dict[tuple[str, int], ListUse] = field(default_factory=dict)
+    versions: set[str] = field(default_factory=set)
+    searches: Counter[str] = field(default_factory=Counter)
+    lost: int = 0
+
+    @property
+    def armed_s(self) -> float:
+        return sum(day.armed_s for day in self.days.values())
+
+    @property
+    def uses(self) -> int:
+        return sum(day.uses for day in self.days.values())
+
+
+def usage_of(records: Iterable[Mapping[str, Any]], period: Period) -> Usage:
+    """Fold a log into figures.
+
+    What was set before the period and holds in it (networks, list, an arming) counts in it.
+
+    Args:
+        records: of a log that was verified, oldest first.
+        period: what is counted.
+    """
+    fold = _Fold(period)
+    for record in records:
+        fold.take(record)
+    return fold.end()
+
+
+class _Fold:
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._usage = Usage()
+        self._since: float | None = None
+        self._alive = 0.0
+        self._before: dict[str, Mapping[str, Any]] = {}
+        self._known: dict[tuple[str, int], ListUse] = {}
+
+    def take(self, record: Mapping[str, Any]) -> None:
+        """The next record."""
+        at, kind, fields = wall_of(record["time"]), record["kind"], record["fields"]
+        if kind in ("list", "sync", "enrol", "import", "remove"):
+            self._note_list(fields)
+        if kind in _ENDS or (kind == "arm" and self._since is not None):
+            self._close(self._alive if kind == "start" else at, fields, clean=kind == "disarm")
+        if kind == "arm":
+            self._since = at
+        self._alive = at
+        if kind in ("start", "models", "arm", "list"):
+            self._before[kind] = fields
+        if not self._period.first <= at < self._period.end:
+            return
+        if not self._usage.records:
+            self._carried()
+        self._count(kind, fields, self._day(at))
+
+    def end(self) -> Usage:
+        """Nothing follows."""
+        if self._since is not None:
+            self._close(self._alive, {}, clean=False)
+        return self._usage
+
+    def _count(self, kind: str, fields: Mapping[str, Any], day: Day) -> None:
+        usage = self._usage
+        usage.records[kind] += 1
+        if kind == "arm":
+            day.uses += 1
+        elif kind == "alert":
+            day.alerts += 1
+        elif kind == "refusal":
+            day.refusals += 1
+            usage.refusals[str(fields.get("what", "other"))] += 1
+        elif kind == "gap":
+            usage.lost += fields.get("events", 0)
+        elif kind == "identify":
+            usage.searches["uses"] += 1
+            for name in ("images", "faces", "matches"):
+                usage.searches[name] += fields.get(name, 0)
+        self._in_force(kind, fields)
+
+    def _carried(self) -> None:
+        """What held already when the period began."""
+        for kind, fields in self._before.items():
+            if kind != "arm" or self._since is not None:
+                self._in_force(kind, fields)
+
+    def _in_force(self, kind: str, fields: Mapping[str, Any]) -> None:
+        usage = self._usage
+        if kind == "start" and "version" in fields:
+            usage.versions.add(fields["version"])
+        if kind == "models":
+            for role, digest in fields.items():
+                usage.networks.setdefault(role, set()).add(digest)
+        if kind in ("arm", "policy") and "policy" in fields:
+            usage.policies.add(fields["policy"])
+        if kind == "arm" and "list" in fields:
+            key = (fields["list"], fields.get("version", 0))
+            usage.lists.setdefault(key, self._known.get(key, ListUse(*key, None, None, "")))
+
+    def _note_list(self, fields: Mapping[str, Any]) -> None:
+        """Sizes come with `list`, the hash with whatever changed the list."""
+        if "list" not in fields:
+            return
+        key = (fields["list"], fields.get("version", 0))
+        known = self._known.get(key, ListUse(*key, None, None, ""))
+        whole = "subjects" in fields
+        self._known[key] = now = ListUse(
+            *key,
+            templates=fields.get("templates") if whole else known.templates,
+            subjects=fields.get("subjects") if whole else known.subjects,
+            sha256=fields.get("sha256", known.sha256),
+        )
+        if key in self._usage.lists:
+            self._usage.lists[key] = now
+        elif whole and self._since is not None and self._usage.records:
+            self._usage.lists[key] = now  # swapped in while armed
+
+    def _close(self, at: float, fields: Mapping[str, Any], *, clean: bool) -> None:
+        """A use ends: its seconds go to the days on which they were, as far as they count."""
+        if self._since is None:
+            return
+        began = max(self._since, self._period.first)
+        ended = min(max(at, self._since), self._period.end)
+        self._since = None
+        if ended < began or (ended == began and not self._period.first <= began < self._period.end):
+            return
+        self._usage.cut_short += not clean
+        self._usage.subjects += fields.get("subjects", 0)
+        self._usage.uncounted += "subjects" not in fields
+        while began < ended:
+            midnight = (began // DAY_S + 1) * DAY_S
+            self._day(began).armed_s += min(ended, midnight) - began
+            began = min(ended, midnight)
+
+    def _day(self, at: float) -> Day:
+        return self._usage.days.setdefault(day_of(at), Day())
+
+
+def wall_of(time: str) -> float:
+    """Wall seconds of a record's time."""
+    return datetime.fromisoformat(time.replace("Z", "+00:00")).timestamp()
+
+
+def day_of(at: float) -> str:
+    """`2026-03-01`, UTC."""
+    return datetime.fromtimestamp(at, tz=timezone.utc).strftime("%Y-%m-%d")

@@ -1,0 +1,153 @@
+"""`bodycam-agent report`: how this camera was used, for publication."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from agent.adapters.audit_log import AuditLog
+from agent.adapters.checkpoint_events import trust_in
+from agent.adapters.device_identity import read_identity
+from agent.adapters.state_dir import write_whole
+from agent.app import Context
+from agent.app.accountability import Inputs, accountability
+from agent.app.models import manifest
+from agent.app.report_page import page
+from agent.audit.usage import Period, usage_of
+from agent.audit.walk import ChainReport, Trust
+from agent.cli.common import say
+from agent.cli.dates import days
+from agent.errors import DataError, DiskError, Exit, MissingFileError, UsageError
+from agent.messages.accountability import AccountabilityReport, HubReport
+from agent.policy import FIELD_TEST
+
+_MOST: Final = 1 << 29
+_EXAMPLES: Final = """examples:
+  bodycam-agent report --from 2026-03-01 --to 2026-03-31
+  bodycam-agent report --from 2026-03-01 --to 2026-03-31 --html march.html --out march.json
+  bodycam-hub report --events --device CAM-7 --from 2026-03-01 --to 2026-03-31 --json > hub.json
+  bodycam-agent report --from 2026-03-01 --to 2026-03-31 --hub hub.json --html march.html
+
+Version, networks with their measured accuracy, lists, hours armed, people who passed in coarse
+numbers, alerts, reviews, refusals, retention: counts and hashes, nothing about a person. It is made
+of the audit log, which is verified first; reviews come from the agency's hub. Exit codes: 65 the
+log was changed, or FILE is not of the hub; 66 no audit log; 74 the disk.
+"""
+
+
+def register(subparsers: Any) -> None:
+    parser = subparsers.add_parser(
+        "report",
+        help="how this camera was used, for publication",
+        description="The accountability report. Days are UTC, both included.",
+        epilog=_EXAMPLES,
+    )
+    add = parser.add_argument
+    add("--from", dest="first", metavar="DAY", required=True, help="first day: 2026-03-01")
+    add("--to", dest="last", metavar="DAY", required=True, help="last day")
+    add("--out", metavar="FILE", type=Path, help="as JSON into a file; --json: on stdout")
+    add("--html", metavar="FILE", type=Path, help="as one page that needs nothing else")
+    add("--hub", metavar="FILE", type=Path, help="from `bodycam-hub report --events --json`")
+    add("--anchors", metavar="FILE", type=Path, help="hold the log against `bodycam-hub anchors`")
+    add("--folder", metavar="DIR", type=Path, help="of a copied audit log")
+
+
+def run(args: argparse.Namespace, context: Context) -> int:
+    first, end = days(args.first, args.last, "report")
+    log = AuditLog(args.folder, context.clock) if args.folder else context.audit()
+    if not log.exists():
+        raise MissingFileError(f"{log.path}: no audit log here; check --state-dir or --folder")
+    found = _verified(log, _trust(args, context))
+    period = Period(first, end)
+    given = Inputs(
+        usage=usage_of((json.loads(line) for line in log.lines()), period),
+        period=period,
+        log=found,
+        manifest=manifest(),
+        policy=FIELD_TEST,
+        agency=_agency(context),
+        audit_mb=context.config.audit.total_mb,
+        hub=None if args.hub is None else _hub(args.hub, args.first, args.last),
+    )
+    _write(accountability(given, now=context.clock.wall()), args, context)
+    return int(Exit.OK)
+
+
+def _verified(log: AuditLog, trust: Trust) -> ChainReport:
+    """Nothing is published of a log that was changed."""
+    found = log.verify(trust)
+    if not found.intact:
+        raise DataError(f"{log.path}: the audit log was changed: {found.problem}")
+    return found
+
+
+def _trust(args: argparse.Namespace, context: Context) -> Trust:
+    if args.anchors is not None:
+        return trust_in(_read(args.anchors))
+    if args.folder or not context.provisioned:
+        return Trust()
+    return Trust(read_identity(context.keys_dir).sign_key.hex())
+
+
+def _agency(context: Context) -> str:
+    if context.provisioned:
+        return read_identity(context.keys_dir).agency
+    return context.config.device.agency
+
+
+def _hub(path: Path, first: str, last: str) -> HubReport:
+    try:
+        hub = HubReport.model_validate_json(_read(path))
+    except ValidationError:
+        raise DataError(f"{path}: not a report of `bodycam-hub report --events --json`") from None
+    if (hub.first, hub.last) != (first, last):
+        raise UsageError(f"{path}: is of {hub.first} to {hub.last}; make one of the same days")
+    return hub
+
+
+def _write(report: AccountabilityReport, args: argparse.Namespace, context: Context) -> None:
+    text = report.model_dump_json(indent=2) + "\n"
+    if args.html:
+        write_whole(args.html, page(report))
+        say(f"wrote {args.html}")
+    if args.out:
+        write_whole(args.out, text)
+        say(f"wrote {args.out}")
+    if context.json:
+        sys.stdout.write(text)
+    elif not (args.out or args.html):
+        sys.stdout.write("\n".join(_lines(report)) + "\n")
+
+
+def _lines(report: AccountabilityReport) -> list[str]:
+    use, reviews = report.use, report.reviews
+    lines = [
+        f"{report.agency}, {report.first} to {report.last}, version {', '.join(report.versions)}",
+        (
+            f"armed {use.uses} times, {use.hours_armed:g} hours; about {report.subjects.about} "
+            f"people passed; {report.alerts} alerts; {sum(report.refusals.values())} refusals"
+        ),
+    ]
+    lines += [f"{one.role} {one.name or '?'} {one.sha256[:12]}" for one in report.networks]
+    lines += [f"list {one.list} v{one.version}: {one.templates} templates" for one in report.lists]
+    if reviews is not None:
+        lines.append(
+            f"reviews: {reviews.confirmed} confirmed, {reviews.rejected} rejected, "
+            f"{reviews.pending} pending"
+        )
+    return [*lines, f"log: {report.log.records} records, head {report.log.head}"]
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_MOST)
+    except FileNotFoundError:
+        raise MissingFileError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DiskError(f"{path}: {(error.strerror or str(error)).lower()}") from None

@@ -1,0 +1,230 @@
+"""The accountability report: how a camera was used, for publication. Counts, hashes and figures of
+accuracy; nothing that names a person or stands for one.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from agent.messages.match import OpaqueId
+from agent.messages.times import IsoUtc
+
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d$")]
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Sentence = Annotated[str, Field(max_length=500)]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Point(_Wire):
+    """Of a measured curve: comparisons of different people at least so similar, as a share."""
+
+    similarity: float = Field(ge=-1, le=1)
+    fmr: float = Field(gt=0, le=1)
+
+
+class Network(_Wire):
+    """One network that was in use. `name` and what follows are empty for one of the user's own.
+
+    Attributes:
+        measured: accuracy, and the data it was measured on.
+        curve: of embedders.
+    """
+
+    role: Literal["detector", "embedder"]
+    sha256: Sha256
+    name: str = Field("", max_length=100)
+    precision: str = Field("", max_length=10)
+    measured: dict[str, str] = {}
+    curve: tuple[Point, ...] = ()
+
+
+class ListInUse(_Wire):
+    """A version of a list that was armed with; null where the log does not say."""
+
+    list: OpaqueId
+    version: Count
+    templates: Count | None = None
+    subjects: Count | None = None
+    sha256: Sha256 | None = None
+
+
+class Rules(_Wire):
+    """The policy in force when the report was made.
+
+    Attributes:
+        target_fpir: false alerts per person passing who is not listed.
+        threshold_floor: similarity that no alert may lie under.
+        retention_days: how long the hub keeps an alert; null: not set.
+    """
+
+    name: str = Field(max_length=100)
+    version: Count
+    sha256: Sha256
+    test: bool
+    target_fpir: Share
+    threshold_floor: Share
+    longest_list: Count
+    longest_list_age_h: float = Field(ge=0)
+    reviews: Count
+    evidence: bool
+    retention_days: float | None = None
+
+
+class DayOfUse(_Wire):
+    """One day, UTC. Hours to the nearest tenth."""
+
+    day: Day
+    hours: float = Field(ge=0, le=24)
+    uses: Count
+    alerts: Count
+    refusals: Count
+
+
+class Use(_Wire):
+    """Attributes:
+    uses: armings.
+    hours_armed: altogether, to the nearest tenth.
+    cut_short: uses that ended without a disarming, such as by a loss of power.
+    by_day: days with records.
+    """
+
+    uses: Count
+    hours_armed: float = Field(ge=0)
+    cut_short: Count
+    by_day: tuple[DayOfUse, ...]
+
+
+class Subjects(_Wire):
+    """People who passed while armed, as tracks: who leaves the picture and returns counts again.
+
+    Attributes:
+        about: the sum of what the uses say, each blurred and rounded to tens.
+        uses_without: uses that do not say.
+    """
+
+    about: Count
+    uses_without: Count
+
+
+class Reviews(_Wire):
+    """What people at the agency decided about the alerts that arrived.
+
+    Attributes:
+        false_share: rejected of those decided; null without one decided.
+        false_share_low, false_share_high: 95 % interval of it (Wilson).
+        false_per_1000: rejected per 1,000 people who passed; null where nobody was counted.
+        false_per_1000_low, false_per_1000_high: 95 % interval of it.
+    """
+
+    alerts: Count
+    confirmed: Count
+    rejected: Count
+    pending: Count
+    false_share: Share | None = None
+    false_share_low: Share | None = None
+    false_share_high: Share | None = None
+    false_per_1000: float | None = None
+    false_per_1000_low: float | None = None
+    false_per_1000_high: float | None = None
+
+
+class LogFacts(_Wire):
+    """The audit log that the report was made of.
+
+    Attributes:
+        head: hash of its last record: published here, it anchors the log.
+        signed_records: how many records, from the first, a checkpoint covers.
+        anchored: whether it was held against what the hub knows of it.
+    """
+
+    records: Count
+    head: Sha256
+    signed_records: Count
+    anchored: bool
+
+
+class AccountabilityReport(_Wire):
+    """What `bodycam-agent report` writes.
+
+    Attributes:
+        first, last: days, UTC, both included.
+        test: under a policy for field tests.
+        refusals: by what was refused.
+        searches: photographs searched by hand: uses, images, faces, matches.
+        lost: events that never arrived, and records that could not be kept.
+        reviews: from the hub; null: not at hand.
+    """
+
+    format: Literal["bodycam.accountability.v1"] = "bodycam.accountability.v1"
+    agency: str = Field(max_length=64)
+    first: Day
+    last: Day
+    made: IsoUtc
+    versions: tuple[str, ...]
+    networks: tuple[Network, ...]
+    policy: Rules
+    policies: tuple[Sha256, ...]
+    lists: tuple[ListInUse, ...]
+    use: Use
+    subjects: Subjects
+    alerts: Count
+    test_alerts: Count
+    lost: Count
+    reviews: Reviews | None
+    refusals: dict[OpaqueId, Count]
+    searches: dict[str, Count]
+    changes: dict[str, Count]
+    retention: tuple[Sentence, ...]
+    limits: tuple[Sentence, ...]
+    log: LogFacts
+
+
+class HubDay(_Wire):
+    """Alerts raised on one day, UTC, and what has been decided about them since."""
+
+    day: Day
+    alerts: Count
+    confirmed: Count
+    rejected: Count
+
+
+class HubReport(_Wire):
+    """What `bodycam-hub report --events` writes, and `bodycam-agent report --hub` reads.
+
+    Attributes:
+        device: whose events; null: of all cameras.
+        alerts: raised in this time, without updates and test alerts; purged ones are counted too.
+        confirmed, rejected, pending: what has been decided about them until now.
+        purged: of the alerts.
+        refused: messages that were not believed, by reason.
+        forks: cameras with two audit logs.
+        log_head: hash of the hub's last record: published, it anchors the hub's log.
+    """
+
+    format: Literal["bodycam.hub-report.v1"] = "bodycam.hub-report.v1"
+    agency: str = Field(max_length=64)
+    device: str | None = Field(None, max_length=64)
+    first: Day
+    last: Day
+    made: IsoUtc
+    alerts: Count
+    updates: Count
+    test_alerts: Count
+    gaps: Count
+    confirmed: Count
+    rejected: Count
+    pending: Count
+    purged: Count
+    by_day: tuple[HubDay, ...]
+    refused: dict[str, Count]
+    holds: Count
+    forks: Count
+    log_records: Count
+    log_head: Sha256 | None

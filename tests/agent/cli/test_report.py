@@ -1,0 +1,221 @@
+"""The accountability report: what it must say, and what must not be in it."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import pytest
+
+from agent.app.charts import bars, curve
+from agent.app.models import manifest
+from agent.errors import DataError, MissingFileError, UsageError
+from agent.messages.accountability import HubReport
+from tests.support.auditing import key_of
+from tests.support.commands import Commands
+
+DAYS = ("--from", "2027-01-15", "--to", "2027-01-17")
+HOUR = 3600.0
+PLANTED = {
+    "reason": "PLANTEDreason about Erika",
+    "authorisation": "PLANTED-authorisation",
+    "activation": "PLANTED-activation",
+    "event": "PLANTED-event",
+    "uid": 424242,
+}
+
+
+def planted(*names, **fields):
+    return {name: PLANTED[name] for name in names} | fields
+
+
+def embedder():
+    return manifest().card("embedder", "int8")
+
+
+@pytest.fixture
+def agent(tmp_path, capsys):
+    """Armed for two and a half hours on the first day, killed on the second."""
+    agent = Commands(tmp_path / "state", capsys)
+    log, clock = agent.context().audit(), agent.clock
+    detector = manifest().card("detector", "fp32").sha256
+    log.append("start", version="0.1.0", session=1, config="1" * 64)
+    log.append("models", detector=detector, embedder=embedder().sha256)
+    log.append("list", list="L-1", version=7, templates=300, subjects=250, sha256="2" * 64)
+    arm = planted("reason", "authorisation", "activation", "uid", list="L-1", version=7)
+    log.append("arm", **arm, policy="3" * 64)
+    clock.advance(1.5 * HOUR)
+    log.append("alert", **planted("event", "activation", "authorisation"))
+    log.append("alert", **planted("event", "activation", "authorisation"))
+    log.append("refusal", what="list", **planted("reason", "authorisation", "uid"))
+    clock.advance(HOUR)
+    log.append("disarm", subjects=1200, **planted("activation", "reason", "uid"))
+    log.append("identify", images=3, faces=9, matches=1, authorisation=PLANTED["authorisation"])
+    clock.advance(24 * HOUR)
+    log.append("arm", **arm)
+    clock.advance(0.5 * HOUR)
+    log.checkpoint(key_of(device="PLANTED-device"))
+    clock.advance(5 * HOUR)
+    log.append("start", version="0.2.0", session=2, config="1" * 64)
+    return agent
+
+
+def hub_file(path, **changes):
+    tree = {
+        "agency": "example-pd", "first": "2027-01-15", "last": "2027-01-17",
+        "made": "2027-02-01T00:00:00.000Z", "alerts": 12, "updates": 3, "test_alerts": 1,
+        "gaps": 0, "confirmed": 8, "rejected": 2, "pending": 2, "purged": 0, "by_day": [],
+        "refused": {}, "holds": 0, "forks": 0, "log_records": 0, "log_head": None,
+    }  # fmt: skip
+    path.write_text(HubReport.model_validate(tree | changes).model_dump_json())
+    return path
+
+
+def test_what_it_says(agent):
+    told = agent("report", *DAYS, "--json").json
+    assert told["versions"] == ["0.1.0", "0.2.0"]
+    assert told["use"]["hours_armed"] == 3.0
+    assert (told["use"]["uses"], told["use"]["cut_short"]) == (2, 1)
+    assert [(one["day"], one["hours"]) for one in told["use"]["by_day"]] == [
+        ("2027-01-15", 2.5), ("2027-01-16", 0.5),
+    ]  # fmt: skip
+    assert told["subjects"] == {"about": 1200, "uses_without": 1}
+    assert (told["alerts"], told["refusals"]) == (2, {"list": 1})
+    assert told["searches"] == {"faces": 9, "images": 3, "matches": 1, "uses": 1}
+    assert told["lists"] == [
+        {"list": "L-1", "version": 7, "templates": 300, "subjects": 250, "sha256": "2" * 64}
+    ]
+    assert told["policies"] == ["3" * 64]
+    network = next(one for one in told["networks"] if one["role"] == "embedder")
+    assert network["measured"] == embedder().measured
+    assert len(network["curve"]) == len(embedder().curve)
+    assert any("not representative" in line for line in told["limits"])
+    assert any("31 days" in line for line in told["retention"])
+    log = agent.context().audit().verify()
+    assert told["log"]["head"] == log.head.hash
+    assert told["log"]["signed_records"] == log.protected + 1
+    assert told["reviews"] is None
+
+
+def test_reviews_come_from_the_hub_with_intervals(agent, tmp_path):
+    hub = hub_file(tmp_path / "hub.json")
+    reviews = agent("report", *DAYS, "--hub", hub, "--json").json["reviews"]
+    assert (reviews["confirmed"], reviews["rejected"], reviews["pending"]) == (8, 2, 2)
+    assert reviews["false_share"] == 0.2
+    assert reviews["false_share_low"] == pytest.approx(0.0567, abs=1e-4)  # Wilson, 2 of 10
+    assert reviews["false_share_high"] == pytest.approx(0.5098, abs=1e-4)
+    assert reviews["false_per_1000"] == pytest.approx(2 / 1.2, abs=1e-3)
+    assert 0.2 < reviews["false_per_1000_low"] < 0.6
+    assert 5 < reviews["false_per_1000_high"] < 7
+    nobody = hub_file(tmp_path / "none.json", confirmed=0, rejected=0, pending=12)
+    reviews = agent("report", *DAYS, "--hub", nobody, "--json").json["reviews"]
+    assert reviews["false_share"] is None
+    assert reviews["false_per_1000"] == 0.0
+
+
+def test_a_hubs_report_of_other_days_or_another_file_is_refused(agent, tmp_path):
+    other = hub_file(tmp_path / "hub.json", last="2027-01-31")
+    with pytest.raises(UsageError, match="make one of the same days"):
+        agent("report", *DAYS, "--hub", other)
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(DataError, match="not a report of"):
+        agent("report", *DAYS, "--hub", tmp_path / "x.json")
+
+
+def everything(agent, tmp_path):
+    """What is published, as one text for each file."""
+    hub = hub_file(tmp_path / "hub.json")
+    words = (*DAYS, "--hub", hub)
+    page, tree = tmp_path / "report.html", tmp_path / "report.json"
+    agent("report", *words, "--html", page, "--out", tree)
+    return [page.read_text(), tree.read_text(), agent("report", *words).out]
+
+
+def test_nothing_in_it_is_about_a_person(agent, tmp_path):
+    raw = b"\n".join(agent.context().audit().lines()).decode()
+    assert all(str(value) in raw for value in PLANTED.values())  # the search finds what is there
+    for text in everything(agent, tmp_path):
+        assert "PLANTED" not in text
+        assert "424242" not in text
+        assert "camera-1" not in text  # whose camera it is
+        assert not re.search(r"\d\d:\d\d:\d\d", text.replace(made(text), ""))  # days, no hours
+
+
+def made(text):
+    found = re.search(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", text)
+    return found[0] if found else "-"
+
+
+class Strict(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.loads = [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.loads += [value for name, value in attributes if name in ("src", "href", "srcset")]
+
+
+def test_the_page_needs_nothing_else_and_has_its_plots(agent, tmp_path):
+    page = everything(agent, tmp_path)[0]
+    parser = Strict()
+    parser.feed(page)
+    assert parser.loads == []
+    assert not {"script", "link", "img", "iframe", "object"} & set(parser.tags)
+    assert "url(" not in page
+    assert "default-src 'none'" in page
+    assert parser.tags.count("svg") == 4  # hours, alerts, refusals, one curve
+    for drawing in re.findall(r"<svg.*?</svg>", page, re.DOTALL):
+        ET.fromstring(drawing)
+    assert "2.5 hours" in page
+    assert "False alerts, of those reviewed</td><td>20.0% (95 % interval 5.7% to 51.0%)" in page
+
+
+def test_bars_are_as_high_as_their_values():
+    drawing = ET.fromstring(bars("t", [("a", 2.0), ("b", 4.0), ("c", 0.0)], "x<y"))
+    heights = [float(one.get("height")) for one in drawing.iter("rect")]
+    assert heights[1] == pytest.approx(2 * heights[0], abs=0.1)
+    assert heights[2] == 0.0
+    assert ET.fromstring(bars("nothing", [("a", 0.0)], "n")) is not None
+
+
+def test_a_curve_falls_and_marks_where_it_is_told():
+    points = [(0.3, 1e-2), (0.4, 1e-4), (0.5, 1e-6)]
+    drawing = ET.fromstring(curve("t", points, [0.4]))
+    spots = [(float(c.get("cx")), float(c.get("cy"))) for c in drawing.iter("circle")]
+    assert spots == sorted(spots)
+    assert [y for _, y in spots] == sorted(y for _, y in spots)
+    (mark,) = [one for one in drawing.iter("line") if one.get("class") == "mark"]
+    assert float(mark.get("x1")) == pytest.approx(spots[1][0], abs=0.1)
+
+
+def test_a_log_that_was_changed_is_not_reported_on(agent):
+    path = agent.context().audit().path
+    path.write_bytes(path.read_bytes().replace(b'"subjects":1200', b'"subjects":9200'))
+    with pytest.raises(DataError, match="the audit log was changed: record"):
+        agent("report", *DAYS)
+
+
+def test_days_and_places(agent, tmp_path, capsys):
+    with pytest.raises(UsageError, match="is after"):
+        agent("report", "--from", "2027-02-01", "--to", "2027-01-01")
+    with pytest.raises(UsageError, match="--to: not a day such as"):
+        agent("report", "--from", "2027-02-01", "--to", "soon")
+    with pytest.raises(MissingFileError, match="no audit log here"):
+        Commands(tmp_path / "none", capsys)("report", *DAYS)
+    quiet = agent("report", "--from", "2027-06-01", "--to", "2027-06-02", "--json").json
+    assert (quiet["use"]["hours_armed"], quiet["alerts"]) == (0.0, 0)
+    copy = agent.context().audit().path.parent
+    elsewhere = Commands(tmp_path / "none", capsys)
+    assert elsewhere("report", *DAYS, "--folder", copy, "--json").json["alerts"] == 2
+
+
+def test_the_report_is_a_documented_format(agent):
+    from agent.messages.accountability import AccountabilityReport
+
+    text = agent("report", *DAYS, "--json").out
+    assert json.loads(AccountabilityReport.model_validate_json(text).model_dump_json()) == (
+        json.loads(text)
+    )
