@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from agent.config.audit import AuditConfig
+from agent.config.governor import GovernorConfig
 from agent.config.hardware import GpsConfig, HardwareConfig
 from agent.config.health import HealthConfig
 from agent.config.mqtt import MqttConfig
@@ -245,4 +246,5 @@ class Config(_Section):
     health: HealthConfig = HealthConfig()
     hardware: HardwareConfig = HardwareConfig()
     gps: GpsConfig = GpsConfig()
+    governor: GovernorConfig = GovernorConfig()
     audit: AuditConfig = AuditConfig()
