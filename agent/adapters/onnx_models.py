@@ -87,6 +87,7 @@ class YuNetDetector:
         self._session = open_session(file, threads)
         self._identity = file.identity
         self._config = config
+        self._face_px = float(config.min_face_px)
         self._buffer: F32 = np.zeros((1, 3, 0, 0), np.float32)
 
     @property
@@ -97,7 +98,7 @@ class YuNetDetector:
         height, width = image.shape[:2]
         parts = []
         shrunk: dict[float, BgrImage] = {1.0: image}
-        for window in windows(width, height, self._config.min_face_px):
+        for window in windows(width, height, self._face_px):
             if window.scale not in shrunk:
                 size = (window.width, window.height)
                 # down to a half, linear interpolation sees every pixel, at a fifth of the cost
@@ -106,6 +107,9 @@ class YuNetDetector:
             parts.append(self._look(shrunk[window.scale], window, (width, height)))
         faces = parts[0] if len(parts) == 1 else _merge(parts, self._config.nms_iou)
         return yunet.clip_to(faces, width, height)
+
+    def find_from(self, face_px: float) -> None:
+        self._face_px = face_px
 
     def forget(self) -> None:
         """A blank picture overwrites the last one in the arena; what is left is given back."""

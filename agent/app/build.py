@@ -21,7 +21,7 @@ from agent.app.broker import transport_for
 from agent.app.checkpoints import anchoring
 from agent.app.context import Context, Models
 from agent.app.following import sync_loop, unlocking
-from agent.app.hardware import outside
+from agent.app.hardware import governing, outside
 from agent.app.lists import as_provisioned, open_lists, warn_of_silence
 from agent.app.opening import record_start
 from agent.app.source import camera_for, capture_limits, is_live
@@ -58,7 +58,7 @@ from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.inbound import Actions
 from agent.runtime.mailbox import Mailbox
-from agent.runtime.orders import Arm, Disarm, Order
+from agent.runtime.orders import Adjust, Arm, Disarm, Order
 from agent.runtime.outcome import Outcome
 from agent.runtime.pipeline_loop import PipelineLoop, Surroundings
 from agent.runtime.supervisor import Supervisor
@@ -186,6 +186,10 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         here=around_us.here,
     )
     pipeline = PipelineLoop(_pipeline(config, models, gallery), gallery, mailbox, arming, around)
+    governor = governing(
+        config, limits_of(config, lists.vault), around_us.hardware, pipeline.tally,
+        lambda effort: mailbox.post(Adjust(effort)), board=board, clock=clock, log=log,
+    )  # fmt: skip
     capture = CaptureLoop(
         camera,
         mailbox,
@@ -203,9 +207,10 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     health = health_reporter(
         context, config, lists, storage, board=board, delivery=delivery, transport=transport,
         session=session, sync=sync, undo=undo, hardware=around_us.hardware,
+        governing=governor,
         report=lambda: agent.report(),  # noqa: PLW0108 -- made below
     )  # fmt: skip
-    upkeep.jobs += [health.upkeep, monitor.upkeep]
+    upkeep.jobs += [health.upkeep, monitor.upkeep, governor.upkeep]
     outcome = Outcome()
     manager = ServiceNotifier(os.environ, os.getpid())
     agent = Agent(
@@ -229,6 +234,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             hardware=around_us.hardware,
             indicator=around_us.indicator,
             places=around_us.loop,
+            governing=governor,
             anchoring=anchors,
             supervisor=Supervisor(outcome, beats, manager, clock, log),
             manager=manager,

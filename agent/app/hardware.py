@@ -1,4 +1,4 @@
-"""Battery, heat, lamp, vibrator and positions: wired together."""
+"""Battery, heat, lamp, vibrator and positions, and how much is done on them: wired together."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from pathlib import Path
 from agent.adapters.gpsd import GpsdClient
 from agent.adapters.leds import SysfsIndicator
 from agent.adapters.sysfs import SysfsHardware
+from agent.app.source import is_live
 from agent.config import Config
+from agent.policy import Limits
 from agent.ports import Clock
 from agent.ports.hardware import Hardware
 from agent.ports.indicator import Indicator
 from agent.ports.log import Log
 from agent.ports.places import Places
+from agent.runtime.board import Board
+from agent.runtime.governing import Governing
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.places_loop import PlacesLoop
+from agent.runtime.tally import Tally
+from agent.stages.governor import Effort
 from agent.stages.position import fresh
 from agent.values.place import Fix
 
@@ -54,3 +60,35 @@ def outside(config: Config, clock: Clock, heartbeats: Heartbeats, log: Log) -> O
         return fresh(client.latest(), now=clock.monotonic(), max_age_s=gps.max_fix_age_s)
 
     return Outside(hardware, indicator, client, loop, here)
+
+
+def governing(
+    config: Config,
+    limits: Limits,
+    hardware: Hardware,
+    tally: Tally,
+    adjust: Callable[[Effort], None],
+    *,
+    board: Board,
+    clock: Clock,
+    log: Log,
+) -> Governing:
+    """What decides how much is done, between what is configured and the policy's minimum."""
+    asked = Effort(
+        config.detection.max_rate_hz,
+        float(config.detection.min_face_px),
+        config.recognition.shots_per_s,
+    )
+    least = Effort(limits.least_rate_hz, limits.widest_face_px, limits.least_shots_per_s)
+    return Governing(
+        config.governor,
+        asked,
+        least,
+        hardware=hardware,
+        tally=tally,
+        live=is_live(config),
+        adjust=adjust,
+        board=board,
+        clock=clock,
+        log=log,
+    )

@@ -24,7 +24,7 @@ from agent.delivery import EventWriter, Session
 from agent.delivery.home_assistant import discovery
 from agent.errors import BodycamError, DiskError
 from agent.messages import iso_utc
-from agent.messages.health import ListHealth
+from agent.messages.health import GovernorHealth, ListHealth
 from agent.policy import FIELD_TEST, Limits
 from agent.policy.fpir_monitor import Sprt
 from agent.ports import Clock, Transport
@@ -35,6 +35,7 @@ from agent.runtime.board import Board
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.drill import Drill
 from agent.runtime.fpir_watch import FpirWatch
+from agent.runtime.governing import Governing
 from agent.runtime.health import Conditions, HealthReporter, Sources
 from agent.runtime.inbound import Inbound
 from agent.runtime.sync_loop import SyncLoop
@@ -110,6 +111,7 @@ def health_reporter(
     session: Session,
     sync: SyncLoop | None,
     hardware: Hardware,
+    governing: Governing,
     report: Callable[[], Mapping[str, Any]],
     undo: ExitStack,
 ) -> HealthReporter:
@@ -124,7 +126,9 @@ def health_reporter(
         delivery=delivery,
         transport=transport,
         session=session,
-        conditions=lambda: _conditions(context, lists.vault, storage, board, hardware),
+        conditions=lambda: _conditions(
+            context, lists.vault, storage, board, hardware=hardware, governing=governing
+        ),
         sync=None if sync is None else sync.status,
     )
     return HealthReporter(
@@ -163,7 +167,13 @@ def _announce(
 
 
 def _conditions(
-    context: Context, vault: Vault | None, storage: Storage, board: Board, hardware: Hardware
+    context: Context,
+    vault: Vault | None,
+    storage: Storage,
+    board: Board,
+    *,
+    hardware: Hardware,
+    governing: Governing,
 ) -> Conditions:
     return Conditions(
         free_mb=free_mb(context.state_dir),
@@ -171,6 +181,20 @@ def _conditions(
         clock=clock_state(),
         watchlist=_watchlist(vault, board, now=context.clock.wall()),
         hardware=hardware.read(),
+        governor=_governor(governing),
+    )
+
+
+def _governor(governing: Governing) -> GovernorHealth | None:
+    told = governing.hardware_effort()
+    if told is None:
+        return None
+    rules, effort = told
+    return GovernorHealth(
+        rules=rules,
+        rate_hz=effort.rate_hz,
+        face_px=effort.face_px,
+        shots_per_s=effort.shots_per_s,
     )
 
 

@@ -52,6 +52,8 @@ def _metrics(health: HealthMessage, now: float) -> Iterator[_Metric]:
     yield _one("temperature_celsius", "Of the board.", health.temperature_c)
     battery = health.battery.percent if health.battery else None
     yield _one("battery_percent", "Charge left.", battery)
+    rate = health.governor.rate_hz if health.governor else None
+    yield _one("detections_per_second", "At most, as far as battery and heat go; 0: all.", rate)
     yield _one("disk_free_megabytes", "Where the state is kept.", health.disk.free_mb)
     reserve = f'{{state="{health.disk.reserve}"}}'
     yield _Metric("disk_reserve", "What is set aside for a full disk.", ((reserve, 1.0),))

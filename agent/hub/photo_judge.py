@@ -120,5 +120,8 @@ class _Remembering:
         self.seen = self._inner.detect(image)
         return self.seen
 
+    def find_from(self, face_px: float) -> None:
+        self._inner.find_from(face_px)
+
     def forget(self) -> None:
         self._inner.forget()

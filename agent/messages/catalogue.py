@@ -19,8 +19,10 @@ from agent.messages.command import Command, CommandArguments
 from agent.messages.control import ControlReply, ControlRequest
 from agent.messages.gap import GapData, GapEvent, GapReasons
 from agent.messages.health import (
+    Battery,
     Disk,
     Frames,
+    GovernorHealth,
     HealthMessage,
     Latencies,
     Latency,
@@ -186,6 +188,9 @@ def _example_health() -> HealthMessage:
         latency_ms=Latencies(
             detect=Latency(p50=20.0, p95=50.0), alert_to_ack=Latency(p50=100.0, p95=200.0)
         ),
+        temperature_c=58.0,
+        battery=Battery(percent=27.0, charging=False),
+        governor=GovernorHealth(rules=("battery-low",), rate_hz=6.0, face_px=24.0, shots_per_s=3.0),
         disk=Disk(free_mb=21044, reserve="held"),
         memory_mb=352,
         outbox=OutboxHealth(waiting=0, parked=0, given_up=0),

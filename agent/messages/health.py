@@ -105,6 +105,23 @@ class LinkCertificates(_Wire):
     broker_certificate_days: Days | None = None
 
 
+class GovernorHealth(_Wire):
+    """How much the device does, as far as battery and heat go. What load and scene take away is not
+    told: it would follow how many people are there.
+
+    Attributes:
+        rules: in force.
+        rate_hz: detections per second at most; 0: every frame.
+        face_px: smallest face to find, pixels of the frame.
+        shots_per_s: embeddings per second of each undecided track, at most.
+    """
+
+    rules: tuple[OpaqueId, ...] = Field(max_length=50)
+    rate_hz: float = Field(ge=0, le=240)
+    face_px: float = Field(ge=0, le=10_000)
+    shots_per_s: float = Field(ge=0, le=30)
+
+
 class HealthMessage(_Wire):
     """How the device is doing; on `.../health` every `health.every_s`, never retained.
 
@@ -112,6 +129,7 @@ class HealthMessage(_Wire):
         every_s: seconds between two of them, as configured.
         clock: set by a time server as far as the kernel knows, or running free.
         memory_mb: largest resident memory so far, in steps of 16.
+        governor: null where it is switched off.
         temperature_c, battery: null where the hardware does not tell.
     """
 
@@ -129,6 +147,7 @@ class HealthMessage(_Wire):
     latency_ms: Latencies
     temperature_c: float | None = Field(None, ge=-100, le=300)
     battery: Battery | None = None
+    governor: GovernorHealth | None = None
     disk: Disk
     memory_mb: Count
     outbox: OutboxHealth

@@ -29,14 +29,21 @@ class Watcher:
 
     def __init__(self, detector: Detector, settings: PipelineSettings) -> None:
         self._detector = detector
-        rate = settings.detection.max_rate_hz
-        self._period_s = 1 / rate if rate > 0 else 0.0
+        self._period_s = _period_s(settings.detection.max_rate_hz)
         self._compensate = settings.tracker.rules.motion_compensation
         self.tracker = Tracker(settings.tracker)
         self._thumbnail: Thumbnail | None = None
         self._size: tuple[int, int] | None = None
         self._last = _LONG_AGO
         self._next = _LONG_AGO
+
+    def adjust(self, *, rate_hz: float, face_px: float) -> None:
+        """Look so often at most (0: at every frame) for faces of at least this width, from the
+        next frame on.
+        """
+        self._period_s = _period_s(rate_hz)
+        self._next = min(self._next, Monotonic(self._last + self._period_s))
+        self._detector.find_from(face_px)
 
     def begin(self, frame: Frame) -> tuple[int, ...]:
         """Notice a new picture size or time running backwards: all tracks end. Their ids."""
@@ -102,3 +109,7 @@ class Watcher:
         if self._thumbnail is not None:
             wipe(self._thumbnail.grey)
             self._thumbnail = None
+
+
+def _period_s(rate_hz: float) -> float:
+    return 1 / rate_hz if rate_hz > 0 else 0.0

@@ -26,6 +26,7 @@ from agent.ports import Detector, Embedder, Gallery
 from agent.stages.alerting import AlertBook, AlertContext, Moment, raise_alert
 from agent.stages.decide import DecisionRule, decide
 from agent.stages.evidence import Added, Evidence
+from agent.stages.governor import Effort
 from agent.stages.wiping import Traces, wipe
 from agent.values import F32, Alert, Decision, Frame, Monotonic, Track, Verdict, Wall
 
@@ -124,6 +125,11 @@ class Pipeline:
     def swap_same_list(self, gallery: Gallery) -> None:
         """Search the same entries in another way from the next frame on; verdicts stay."""
         self._gallery = gallery
+
+    def adjust(self, effort: Effort) -> None:
+        """Do so much from the next frame on. Tracks and verdicts stay."""
+        self._watcher.adjust(rate_hz=effort.rate_hz, face_px=effort.face_px)
+        self._recogniser.adjust(shots_per_s=effort.shots_per_s)
 
     def expire(self, now: Monotonic) -> tuple[int, ...]:
         """End and wipe what was not seen for too long, while no frames come. Ids."""

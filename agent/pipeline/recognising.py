@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from agent.pipeline.looking import Look
@@ -29,6 +31,12 @@ class Recogniser:
         self._settings = settings
         max_shots = settings.shots.rates.max_shots
         self.memory = TrackMemory(dim=embedder.dim, max_shots=max_shots)
+
+    def adjust(self, *, shots_per_s: float) -> None:
+        """Embed an undecided track so often at most, from now on."""
+        shots = self._settings.shots
+        rates = shots.rates.model_copy(update={"shots_per_s": shots_per_s})
+        self._settings = replace(self._settings, shots=replace(shots, rates=rates))
 
     def crop(self, frame: Frame, look: Look) -> None:
         """Keep the better crops of this frame aside."""

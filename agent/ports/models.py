@@ -34,6 +34,9 @@ class Detector(Protocol):
     def detect(self, image: BgrImage) -> FaceDetections:
         """Faces of any size in a frame of any size, in its own pixels, best first."""
 
+    def find_from(self, face_px: float) -> None:
+        """Find faces of at least this width from now on, pixels of the frame."""
+
     def forget(self) -> None:
         """Overwrite what is kept of the last picture."""
 

@@ -21,6 +21,7 @@ from agent.runtime.builder_loop import BuilderLoop
 from agent.runtime.capture_loop import CaptureLoop
 from agent.runtime.control_loop import ControlLoop, ControlPort
 from agent.runtime.delivery_loop import DeliveryLoop
+from agent.runtime.governing import Governing
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.inbound import Inbound
 from agent.runtime.mailbox import Mailbox
@@ -53,6 +54,7 @@ class Parts:
         indicator: shows the state.
         places: listens to the receiver of positions; None without one.
         anchoring: signs for the audit log.
+        governing: how much is done.
         first_orders: given to the pipeline before the first frame: arming, if asked for.
         drain_s: at the end of a file, wait so long for confirmations; 0 without a broker.
         models: detector and embedder.
@@ -79,6 +81,7 @@ class Parts:
     hardware: Hardware
     indicator: Indicator
     places: PlacesLoop | None
+    governing: Governing
     anchoring: Anchoring
     supervisor: Supervisor
     manager: ServiceManager
@@ -164,6 +167,7 @@ class Agent:
             "delivery": delivery.last_error,
             "broker": asdict(parts.transport.health()),
             "hardware": asdict(parts.hardware.read()),
+            "governor": parts.governing.status(),
             "gps": None if parts.places is None else parts.places.status(),
         }
 

@@ -24,6 +24,7 @@ class Condition:
         watchlist: what is wrong with the list; empty when nothing is.
         sync: why no newer list is taken; empty when nothing is wrong.
         storage: what is wrong with the disk; empty when nothing is.
+        effort: why the device cannot do as much as the policy asks; empty when it can.
         monitor: what the monitor of false alerts says against matching; empty when nothing.
         locked: how to unlock the store; empty when nothing is locked.
         list_id: of the list in use.
@@ -36,6 +37,7 @@ class Condition:
     watchlist: str = ""
     sync: str = ""
     storage: str = ""
+    effort: str = ""
     monitor: str = ""
     locked: str = ""
     list_id: str = ""
@@ -46,7 +48,7 @@ class Condition:
         """Trouble first: an armed device that sees nothing must not look healthy."""
         if self.locked:
             return "locked"
-        if any((self.camera, self.watchlist, self.sync, self.storage, self.monitor)):
+        if any((self.camera, self.watchlist, self.sync, self.storage, self.effort, self.monitor)):
             return "degraded"
         return "armed" if self.armed else "disarmed"
 
@@ -59,6 +61,7 @@ class Condition:
             self.watchlist,
             self.sync,
             self.storage,
+            self.effort,
             self.monitor,
         )
         trouble = "; ".join(text for text in troubles if text)
@@ -111,6 +114,9 @@ class Board:
 
     def sync(self, problem: str) -> None:
         self._change(sync=problem)
+
+    def effort(self, problem: str) -> None:
+        self._change(effort=problem)
 
     def locked(self, how_to_unlock: str) -> None:
         self._change(locked=how_to_unlock)

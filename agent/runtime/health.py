@@ -14,6 +14,7 @@ from agent.messages import iso_utc
 from agent.messages.health import (
     Battery,
     Disk,
+    GovernorHealth,
     HealthMessage,
     LinkCertificates,
     ListHealth,
@@ -44,6 +45,7 @@ class Conditions:
         clock: whether it is set.
         watchlist: in service; None for nobody's.
         hardware: battery and heat.
+        governor: how much of its work it does; None where that is not governed.
     """
 
     free_mb: int | None
@@ -51,6 +53,7 @@ class Conditions:
     clock: Literal["synchronised", "free-running", "unknown"]
     watchlist: ListHealth | None
     hardware: HardwareState = field(default_factory=HardwareState)
+    governor: GovernorHealth | None = None
 
 
 class Delivering(Protocol):
@@ -163,6 +166,7 @@ class HealthReporter:
             latency_ms=latencies(report["latency_ms"]),
             temperature_c=_whole(found.hardware.temperature_c),
             battery=_battery(found.hardware),
+            governor=found.governor,
             disk=Disk(free_mb=found.free_mb, reserve=found.reserve),
             memory_mb=memory_step_mb(report["rss_peak_mb"]),
             outbox=OutboxHealth(

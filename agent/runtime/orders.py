@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from agent.errors import BodycamError, UnavailableError
 from agent.ports import Gallery
+from agent.stages.governor import Effort
 
 
 class Answer:
@@ -88,4 +89,11 @@ class Withdraw:
     uid: int
 
 
-Order: TypeAlias = Arm | Disarm | NewGallery | Withdraw
+@dataclass(frozen=True, slots=True)
+class Adjust:
+    """Do so much from now on."""
+
+    effort: Effort
+
+
+Order: TypeAlias = Adjust | Arm | Disarm | NewGallery | Withdraw

@@ -25,7 +25,7 @@ from agent.runtime.arming import Arming
 from agent.runtime.board import Board
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.mailbox import Mailbox
-from agent.runtime.orders import Arm, NewGallery, Order, Withdraw
+from agent.runtime.orders import Adjust, Arm, NewGallery, Order, Withdraw
 from agent.runtime.tally import Tally
 from agent.stages.wiping import wipe
 from agent.values import Alert, Frame, Monotonic
@@ -145,6 +145,7 @@ class PipelineLoop:
         for order in got.messages:
             self._obey(order)
         self._heed_monitor()
+        self._heed_effort()
         if got.frame is not None:
             self._take(got.frame)
         else:
@@ -160,7 +161,16 @@ class PipelineLoop:
         if stop and self.armed:
             self._disarm(stop, self._around.uid)
 
+    def _heed_effort(self) -> None:
+        """Too hot, or the battery too low, for as much as the policy asks: nothing is matched."""
+        problem = self._around.board.condition.effort
+        if problem and self.armed:
+            self._disarm(problem, self._around.uid)
+
     def _obey(self, order: Order) -> None:
+        if isinstance(order, Adjust):
+            self._pipeline.adjust(order.effort)
+            return
         if isinstance(order, NewGallery):
             self._swap(order)
             return
@@ -202,12 +212,13 @@ class PipelineLoop:
 
     def _require_list(self, order: Arm) -> None:
         """There is no arming with a locked store, nor with nobody's list in the place of one that
-        may not be used, nor after too many false alerts.
+        may not be used, nor after too many false alerts, nor on too little power.
         """
         now = self._around.board.condition
         problem = (
             self._around.monitor.exceeded()
             or now.locked
+            or now.effort
             or ("" if self.gallery.templates else now.watchlist)
         )
         if problem:

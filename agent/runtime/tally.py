@@ -21,6 +21,8 @@ class Tally:
         armed_s: seconds armed, up to the last disarming.
         threshold: similarity in force, or in force last.
         latencies: of the stages.
+        busy_s: seconds spent on frames.
+        followed: people followed in the latest frame.
         began, ended: monotonic seconds of the first and the latest processed frame.
     """
 
@@ -33,6 +35,8 @@ class Tally:
     raised: int = 0
     armed_s: float = 0.0
     threshold: float | None = None
+    busy_s: float = 0.0
+    followed: int = 0
     latencies: Latencies = field(default_factory=lambda: Latencies(STAGES))
     began: Monotonic | None = None
     ended: Monotonic | None = None
@@ -45,6 +49,8 @@ class Tally:
         self.tracks += result.started
         self.embeddings += result.embeddings
         self.searches += result.searches
+        self.busy_s += ended - began
+        self.followed = len(result.tracks)
         for stage in STAGES:
             seconds = getattr(result.timings, stage)
             if seconds is not None:
@@ -57,6 +63,7 @@ class Tally:
             self._armed_since = now
 
     def disarmed(self, *, now: Monotonic) -> None:
+        self.followed = 0
         if self._armed_since is not None:
             self.armed_s += now - self._armed_since
             self._armed_since = None

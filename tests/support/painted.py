@@ -41,6 +41,9 @@ class PaintedDetector:
 
     identity: ModelIdentity = field(default=ModelIdentity("painted", "fp32", ""))
 
+    def find_from(self, face_px: float) -> None:
+        """Its faces are all of one size."""
+
     def forget(self) -> None:
         """It keeps nothing."""
 

@@ -57,6 +57,9 @@ def _face(person: int, light: float) -> BgrImage:
 class PortraitDetector:
     identity: ModelIdentity = field(default=ModelIdentity("portraits", "fp32", "d" * 64))
 
+    def find_from(self, face_px: float) -> None:
+        """Its faces are all of one size."""
+
     def forget(self) -> None:
         """It keeps nothing."""
 

@@ -77,6 +77,9 @@ class Street:
     def frames(self, seconds: float) -> list[Frame]:
         return [self.frame(seq) for seq in range(int(seconds * self.hz) + 1)]
 
+    def find_from(self, face_px: float) -> None:
+        self.face_px = face_px
+
     def forget(self) -> None:
         self.holds_a_picture = False
 

@@ -88,6 +88,9 @@ class _Detector:
         self.witness.boxes += [box.copy() for box in faces.boxes]
         return faces
 
+    def find_from(self, face_px: float) -> None:
+        self.inner.find_from(face_px)
+
     def forget(self) -> None:
         self.inner.forget()
 

@@ -45,8 +45,17 @@ def test_each_metric_is_described_once_before_its_samples() -> None:
 
 
 def test_what_is_not_known_is_left_out() -> None:
-    bare = HEALTH.model_copy(update={"watchlist": None, "clock": "unknown"})
+    bare = HEALTH.model_copy(
+        update={
+            "watchlist": None,
+            "clock": "unknown",
+            "temperature_c": None,
+            "battery": None,
+            "governor": None,
+        }
+    )
     told = samples(metrics_text(bare, now=0.0))
     names = {name.split("{")[0] for name in told}
     assert "bodycam_temperature_celsius" not in names
+    assert "bodycam_detections_per_second" not in names
     assert not names & {"bodycam_watchlist_version", "bodycam_clock_synchronised"}

@@ -14,6 +14,7 @@ from agent.config import parse
 from agent.errors import RefusedError
 from agent.pipeline import Activation, Pipeline, PipelineSettings, StepResult
 from agent.stages.decide import DecisionRule
+from agent.stages.governor import Effort
 from agent.values import Alert, Candidates, Monotonic, TrackState, Vectors, Verdict
 from tests.support.faces import Face
 from tests.support.street import START, TWIN, ExactGallery, PaintReader, Scene, Street
@@ -472,3 +473,19 @@ def test_detections_are_wiped_also_when_a_picture_is_made_of_them() -> None:
     patrol = Patrol(walking).armed(evidence=True)
     patrol.walk(2)
     assert all(not found.boxes.any() for found in patrol.street.handed_out)
+
+
+def test_less_effort_is_fewer_looks_and_shots_and_wider_faces_and_can_be_taken_back():
+    patrol = Patrol(walking).armed()
+    full = patrol.walk(2.0)
+    patrol.pipeline.adjust(Effort(rate_hz=2.0, face_px=48.0, shots_per_s=1.0))
+    less = patrol.walk(2.0, since=2.0)
+    patrol.pipeline.adjust(Effort(rate_hz=10.0, face_px=24.0, shots_per_s=4.0))
+    again = patrol.walk(2.0, since=4.0)
+    looks = [sum(result.looked for result in results) for results in (full, less, again)]
+    assert looks[1] <= 5
+    assert looks[0] == pytest.approx(20, abs=1)
+    assert looks[2] == pytest.approx(20, abs=1)
+    assert sum(result.embeddings for result in less) < sum(result.embeddings for result in full)
+    assert patrol.street.face_px == 24.0
+    assert all(result.armed for result in less)
