@@ -26,7 +26,7 @@ from agent.app.lists import as_provisioned, open_lists, warn_of_silence
 from agent.app.opening import record_start
 from agent.app.source import camera_for, capture_limits, is_live
 from agent.app.storage import Storage
-from agent.app.vitals import Upkeep, drill, fpir_watch, health_reporter
+from agent.app.vitals import Upkeep, coarse, drill, fpir_watch, health_reporter
 from agent.app.wire import (
     delivery_limits,
     event_writer,
@@ -184,6 +184,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         clock=clock,
         uid=uid,
         here=around_us.here,
+        coarse=coarse,
     )
     pipeline = PipelineLoop(_pipeline(config, models, gallery), gallery, mailbox, arming, around)
     governor = governing(

@@ -21,6 +21,7 @@ from agent.app.storage import Storage
 from agent.app.vault import Vault
 from agent.config import Config
 from agent.delivery import EventWriter, Session
+from agent.delivery.health import tens
 from agent.delivery.home_assistant import discovery
 from agent.errors import BodycamError, DiskError
 from agent.messages import iso_utc
@@ -68,6 +69,12 @@ def fpir_watch(context: Context, limits: Limits) -> FpirWatch:
         clock=context.clock,
         log=context.log,
     )
+
+
+def coarse(count: int) -> int:
+    """A count of people as the audit log may keep it."""
+    chance = random.SystemRandom().random
+    return tens(count, (chance(), chance(), chance()))
 
 
 def drill(

@@ -19,6 +19,7 @@ EPSILON: Final = 0.5
 _WINDOW_S: Final = 60.0
 """A shorter one would make a bin's edge lie at fewer people."""
 _FRAMES: Final = 100
+_TEN: Final = 10
 _MEMORY_MB: Final = 16
 _STEPS: Final = (1.0, 2.0, 5.0, 10.0)
 
@@ -35,6 +36,20 @@ def blur(count: int, chances: tuple[float, float]) -> int:
     """
     one, other = (math.floor(-math.log(1.0 - chance) / EPSILON) for chance in chances)
     return count + one - other
+
+
+def tens(count: int, chances: tuple[float, float, float] = (0.0, 0.0, 0.5)) -> int:
+    """A count of people as it may be kept: blurred, and in tens.
+
+    It is rounded up with the probability that makes sums right: 57 is 60 in seven of ten times.
+
+    Args:
+        count: of people.
+        chances: uniform numbers in [0, 1): two as `blur`, one for rounding. The default does not
+            blur, and rounds to the nearest.
+    """
+    whole, rest = divmod(max(0, blur(count, chances[:2])), _TEN)
+    return (whole + (chances[2] < rest / _TEN)) * _TEN
 
 
 def bin_of(per_minute: float) -> FacesPerMinute:

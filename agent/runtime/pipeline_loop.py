@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from agent.delivery import EventWriter
+from agent.delivery.health import tens
 from agent.errors import BodycamError, RefusedError
 from agent.pipeline import Activation, Pipeline
 from agent.ports import Clock, Gallery, Outbox
@@ -67,6 +68,7 @@ class Surroundings:
         board, heartbeats, log, clock: as everywhere.
         uid: of the agent itself, for what nobody asked for.
         here: where the device is, for alerts; None: not known.
+        coarse: a count of people as it may be kept.
     """
 
     outbox: Outbox
@@ -80,6 +82,7 @@ class Surroundings:
     clock: Clock
     uid: int
     here: Callable[[], Fix | None] = lambda: None
+    coarse: Callable[[int], int] = tens
 
 
 class PipelineLoop:
@@ -107,6 +110,7 @@ class PipelineLoop:
         self._around = around
         self._activation: Activation | None = None
         self._order: Arm | None = None
+        self._subjects_before = 0
         self._last: tuple[Monotonic, Monotonic] | None = None
         self._armed = threading.Event()
         self._why_stopped = "end of file"
@@ -201,6 +205,7 @@ class PipelineLoop:
             self._refused("arm", str(error), order.uid, order.authorisation)
             raise
         self._activation, self._order = activation, order
+        self._subjects_before = self.tally.subjects
         self._record_arming(activation, order)
         self._arming.armed()
         now = self._around.clock.monotonic()
@@ -249,7 +254,10 @@ class PipelineLoop:
         if activation is None:
             return
         self._arming.end()
-        self._around.ledger.append("disarm", activation=activation.id, reason=reason, uid=uid)
+        subjects = self._around.coarse(self.tally.subjects - self._subjects_before)
+        self._around.ledger.append(
+            "disarm", activation=activation.id, reason=reason, uid=uid, subjects=subjects
+        )
         self._around.board.disarmed(reason)
         self._around.log.info("disarmed", reason=reason, uid=uid)
 

@@ -17,6 +17,7 @@ class Tally:
         processed: frames looked at or predicted through.
         dropped: frames that reached the pipeline while disarmed.
         faces, tracks, embeddings, searches: totals.
+        subjects: people who were in sight long enough to be judged.
         raised: events committed, updates included.
         armed_s: seconds armed, up to the last disarming.
         threshold: similarity in force, or in force last.
@@ -32,6 +33,7 @@ class Tally:
     tracks: int = 0
     embeddings: int = 0
     searches: int = 0
+    subjects: int = 0
     raised: int = 0
     armed_s: float = 0.0
     threshold: float | None = None
@@ -47,6 +49,7 @@ class Tally:
         self.processed += 1
         self.faces += result.faces
         self.tracks += result.started
+        self.subjects += result.subjects
         self.embeddings += result.embeddings
         self.searches += result.searches
         self.busy_s += ended - began

@@ -17,6 +17,7 @@ from agent.delivery.health import (
     latencies,
     memory_step_mb,
     step_up,
+    tens,
 )
 from agent.values import Monotonic
 
@@ -104,3 +105,33 @@ def test_what_is_made_of_faces_only_is_not_told() -> None:
 
 def test_memory_is_told_in_steps() -> None:
     assert [memory_step_mb(peak) for peak in (1, 16, 16.1, 340.2)] == [16, 16, 32, 352]
+
+
+@pytest.mark.parametrize(("count", "kept"), [(0, 0), (5, 0), (6, 10), (15, 10), (996, 1000)])
+def test_people_are_kept_in_tens(count: int, kept: int) -> None:
+    assert tens(count) == kept
+
+
+def test_what_is_kept_of_a_use_hides_each_single_person_and_sums_up_right() -> None:
+    """One passer-by more changes the odds of any number by at most e**EPSILON."""
+
+    def odds_of(people: int) -> dict[int, float]:
+        found: dict[int, float] = {}
+        for noise, count in _NOISE.items():
+            for tenth in range(10):
+                kept = tens(max(0, people + noise), (0.0, 0.0, tenth / 10 + 0.05))
+                found[kept] = found.get(kept, 0.0) + count / _NOISE.total() / 10
+        return found
+
+    for people in (0, 1, 9, 10, 24):
+        few, more = odds_of(people), odds_of(people + 1)
+        for number, share in few.items():
+            if share > 0.03:  # the grid of the noise is too coarse for rarer ones
+                assert 1 / 1.7 < share / more[number] < 1.7  # e**0.5 is 1.65
+    mean = sum(number * share for number, share in odds_of(57).items())
+    assert mean == pytest.approx(57, abs=0.1)
+    assert sum(odds_of(0).values()) == pytest.approx(1)
+
+
+def test_the_noise_reaches_what_is_kept() -> None:
+    assert len({tens(57, (one, other, 0.5)) for one in _GRID for other in _GRID}) > 3

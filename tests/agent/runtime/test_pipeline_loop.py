@@ -302,3 +302,21 @@ def test_in_the_open_no_picture_is_made(tmp_path):
     assert all(json.loads(e.payload)["data"]["evidence"] is None for e in rig.outbox.pending(9))
     assert rig.outbox.depth() > 0
     rig.outbox.close()
+
+
+def test_a_use_ends_with_a_coarse_count_of_who_passed(rig: Rig) -> None:
+    rig.arm()
+    rig.loop.tally.subjects += 27
+    rig.mailbox.post(Disarm("end of shift", 1000))
+    rig.loop.turn(0)
+    rig.arm()
+    rig.mailbox.post(Disarm("end of shift", 1000))
+    rig.loop.turn(0)
+    ends = [fields["subjects"] for kind, fields in rig.ledger.records if kind == "disarm"]
+    assert ends == [30, 0]
+
+
+def test_whoever_is_in_sight_long_enough_is_counted_once(rig: Rig) -> None:
+    rig.arm()
+    rig.show(STRANGER, 4.0)
+    assert rig.loop.tally.subjects == 1
