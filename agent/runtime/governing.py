@@ -97,6 +97,15 @@ class Governing:
         rules = [rule for rule in self._rules if rule.measure in _OF_THE_HARDWARE]
         return tuple(rule.name for rule in rules), effort(rules, self._asked)
 
+    def _culprits(self, rules: Sequence[GovernorRule]) -> str:
+        """The rules that fall short of the policy's minimum by themselves."""
+        alone = [
+            rule.name
+            for rule in rules
+            if effort([rule], self._asked).short_of(self._least, self._asked)
+        ]
+        return ", ".join(alone)
+
     def _measures(self, now: Monotonic) -> Measures:
         hardware = self._hardware.read()
         battery = hardware.battery
@@ -122,7 +131,9 @@ class Governing:
         short = wanted.short_of(self._least, self._asked)
         names = ", ".join(rule.name for rule in rules) or "as configured"
         self._log.info("effort", reason=names)
-        self._trouble = f"{names}: {short} under the policy" if short else ""
+        self._trouble = (
+            f"{self._culprits(rules) or names}: {short} under the policy" if short else ""
+        )
         self._board.effort(self._trouble)
         if not short and wanted != self._effort:
             self._effort = wanted
