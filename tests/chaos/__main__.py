@@ -33,6 +33,8 @@ def main() -> int:
         return backlog(folder.with_name("chaos-backlog"), cast, options.alerts or 1440)
     if options.latency:
         return latency(folder.with_name("chaos-latency"), cast, options.alerts or 400)
+    if options.hostile:
+        return _hostile(folder.with_name("chaos-hostile"))
     goal = Goal(options.alerts or 1000, options.cuts, options.kills, options.minutes * 60)
     print(
         f"{goal.alerts} alerts, {goal.cuts} cuts, {goal.kills} kills; seed {cast.seed}, "
@@ -47,6 +49,12 @@ def main() -> int:
         print(f"  BROKEN  {line}")
     print("  " + ("BROKEN" if verdict.broken else "as it must be"))
     return 1 if verdict.broken else 0
+
+
+def _hostile(folder: Path) -> int:
+    from tests.chaos.hostile import hostile  # needs the networks' libraries, as nothing else here
+
+    return hostile(folder)
 
 
 def _options() -> argparse.Namespace:
@@ -67,6 +75,7 @@ def _options() -> argparse.Namespace:
     add("--broker", choices=kinds, default=kinds[0] if MOSQUITTO else kinds[1])
     add("--backlog", action="store_true", help="a day offline, then reconnect")
     add("--latency", action="store_true", help="alert to acknowledgement, undisturbed")
+    add("--hostile", action="store_true", help="the whole agent at a broker that does its worst")
     return parser.parse_args()
 
 

@@ -26,7 +26,9 @@ Script = Callable[["Guest"], None]
 
 
 class Guest:
-    """One connection, from the broker's side."""
+    """One connection, from the broker's side; `topics` are those of the device."""
+
+    topics = "bodycam/field-test/cam-7"
 
     def __init__(self, client: socket.socket, gone: threading.Event) -> None:
         self.client = client
@@ -83,8 +85,10 @@ class Guest:
         answer = body[:2] + (b"\0" if self.level == 5 else b"") + bytes([code] * topics)
         self.send(bytes([0x90, len(answer)]) + answer)
 
-    def command(self, payload: bytes, packet_id: int = 1, qos: int = 1) -> bytes:
-        return publish("bodycam/field-test/cam-7/command", payload, packet_id, self.level, qos)
+    def command(
+        self, payload: bytes, packet_id: int = 1, qos: int = 1, kind: str = "command"
+    ) -> bytes:
+        return publish(f"{self.topics}/{kind}", payload, packet_id, self.level, qos)
 
 
 def good(guest: Guest) -> None:
@@ -100,8 +104,9 @@ class HostileBroker:
         guests: connections so far.
     """
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, guest: type[Guest] = Guest) -> None:
         self.script = script
+        self.guest = guest
         self.guests = 0
         self._clients: list[tuple[socket.socket, threading.Event]] = []
         self._threads: list[threading.Thread] = []
@@ -144,7 +149,7 @@ class HostileBroker:
 
     def _follow(self, client: socket.socket, gone: threading.Event) -> None:
         with client, suppress(OSError, ValueError, IndexError, struct.error):
-            self.script(Guest(client, gone))
+            self.script(self.guest(client, gone))
 
 
 def wait_for_ever(guest: Guest) -> None:
