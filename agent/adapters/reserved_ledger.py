@@ -47,9 +47,11 @@ class ReservedLedger:
             DiskError: for another reason than a full disk.
         """
         with self._lock:
-            if self._flush() and self._write(kind, fields):
+            arming = kind == "arm"
+            over = arming and self._reserve.exhausted  # a little room may not last to the disarming
+            if not over and self._flush() and self._write(kind, fields):
                 return
-            if kind == "arm":
+            if arming:
                 raise RefusedError(
                     "the disk is full, and an arming must be recorded: free some space"
                 )
