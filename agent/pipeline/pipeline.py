@@ -289,7 +289,7 @@ class Pipeline:
         return ended
 
     def _overwrite_if_due(self, now: Monotonic) -> None:
-        if self._traces.due(alone=not self._watcher.tracker.count, now=now):
+        if self._traces.due(now=now):
             self._overwrite()
 
     def _overwrite(self) -> None:

@@ -6,10 +6,9 @@ from typing import Final
 
 from agent.values import Array, Monotonic
 
-EVERY_S: Final = 5.0
-"""While faces keep coming, what libraries keep of those who left is overwritten so often."""
-ALONE_S: Final = 2.0
-"""Nobody is left: at the latest so long after the first face."""
+EVERY_S: Final = 8.0
+"""What libraries keep is overwritten so long after the first face since the last time. Invariant 1
+of the design allows 10 s; more often would cost more than forgetting may, 2 % of a frame."""
 STILL_S: Final = 1.0
 """No frame has come for so long: the last picture is not waited for any longer."""
 
@@ -25,8 +24,8 @@ class Traces:
     """When the buffers inside the libraries are to be overwritten.
 
     A network's arena and a matrix product's packed panels are overwritten by the next picture, as
-    long as one comes; a blank one costs as much. So it is done now and then, and always soon after
-    the last face or the last frame.
+    long as one comes; a blank one costs as much. So it is done now and then while there are faces,
+    once after the last of them, and soon after the last frame.
     """
 
     def __init__(self) -> None:
@@ -39,14 +38,13 @@ class Traces:
         if faces and self._since is None:
             self._since = now
 
-    def due(self, *, alone: bool, now: Monotonic) -> bool:
-        """Whether it is time; `alone`: nobody is followed any more."""
+    def due(self, *, now: Monotonic) -> bool:
+        """Whether it is time."""
         if self._looked is None:
             return False
         if now < self._looked or now - self._looked >= STILL_S:
             return True
-        limit = ALONE_S if alone else EVERY_S
-        return self._since is not None and not now - self._since < limit
+        return self._since is not None and now - self._since >= EVERY_S
 
     def gone(self) -> bool:
         """They were, or are now, overwritten; whether there were any."""

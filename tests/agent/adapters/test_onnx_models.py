@@ -252,3 +252,16 @@ def with_orientation(image: np.ndarray, orientation: int) -> bytes:
     exif = b"Exif\x00\x00" + tiff
     jpeg = data.tobytes()
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_forgetting_changes_no_answer(
+    detectors: Detectors, embedders: Embedders, crops: np.ndarray, footage: Path, precision: str
+) -> None:
+    image = read_image(footage / "multi_face.jpg")
+    detector, embedder = detectors[precision], embedders[precision]
+    before = detector.detect(image).boxes, embedder.embed(crops)
+    detector.forget()
+    embedder.forget()
+    np.testing.assert_array_equal(detector.detect(image).boxes, before[0])
+    np.testing.assert_array_equal(embedder.embed(crops), before[1])

@@ -75,3 +75,19 @@ def test_close_frees_a_blocked_writer() -> None:
     assert results == [False]
     assert box.take(0).frame is None
     assert box.put(frame(2)) is False
+
+
+def seen_frame(seq: int) -> Frame:
+    return Frame(np.full((2, 2, 3), 9, np.uint8), seq, Monotonic(float(seq)), Wall(float(seq)))
+
+
+def test_a_frame_that_nobody_will_look_at_is_overwritten() -> None:
+    box: Mailbox[str] = Mailbox(live=True)
+    displaced, left, late = (seen_frame(seq) for seq in range(3))
+    box.put(displaced)
+    box.put(left)
+    assert (displaced.image.any(), left.image.any()) == (False, True)
+    box.close()
+    assert not box.put(late)
+    assert not left.image.any()
+    assert not late.image.any()

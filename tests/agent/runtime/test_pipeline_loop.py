@@ -11,11 +11,12 @@ from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.sealing_writer import SealedEvents
 from agent.errors import DiskError, RefusedError
 from agent.runtime.orders import Arm, Disarm, NewGallery
-from agent.values import Alert, Monotonic, OutboxEntry, Wall
+from agent.values import Alert, Frame, Monotonic, OutboxEntry, Wall
 from agent.values.activation import KeptActivation
 from agent.values.place import Fix
 from tests.support.agents import MAN, NOBODY, STRANGER, Rig, gallery_of
 from tests.support.alerts import CONTEXT
+from tests.support.portraits import portrait
 
 
 @pytest.fixture
@@ -58,6 +59,17 @@ def test_an_alert_says_where_the_camera_is_when_that_is_known(rig: Rig) -> None:
     told = [json.loads(entry.payload)["data"]["location"] for entry in rig.outbox.pending(10)]
     assert told[0]["lat"] == 47.6
     assert told[-1] is None
+
+
+def test_a_frame_is_overwritten_once_it_was_looked_at_or_let_go(rig: Rig) -> None:
+    shown = []
+    for _ in range(2):  # disarmed, then armed
+        frame = Frame(portrait(STRANGER), len(shown), Monotonic(1000.0), Wall(1_800_000_000.0))
+        shown.append(frame.image)
+        rig.mailbox.put(frame)
+        rig.loop.turn(0)
+        rig.arm()
+    assert not any(image.any() for image in shown)
 
 
 def test_a_stranger_leaves_nothing(rig: Rig) -> None:

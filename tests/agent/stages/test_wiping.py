@@ -1,6 +1,7 @@
 import numpy as np
 
-from agent.stages.wiping import ALONE_S, EVERY_S, STILL_S, Traces, wipe
+from agent.stages.evidence import KEEP_S
+from agent.stages.wiping import EVERY_S, STILL_S, Traces, wipe
 from agent.values import Monotonic
 
 
@@ -17,13 +18,13 @@ def test_what_may_not_be_written_is_left() -> None:
     assert constant.all()
 
 
-def due(traces: Traces, now: float, *, alone: bool = False) -> bool:
-    return traces.due(alone=alone, now=Monotonic(now))
+def due(traces: Traces, now: float) -> bool:
+    return traces.due(now=Monotonic(now))
 
 
 def test_without_a_picture_there_is_nothing_to_overwrite() -> None:
     traces = Traces()
-    assert not due(traces, 100.0, alone=True)
+    assert not due(traces, 100.0)
     assert not traces.gone()
 
 
@@ -31,7 +32,7 @@ def test_an_empty_street_is_overwritten_by_its_own_pictures() -> None:
     traces = Traces()
     for tenth in range(1000):
         traces.looked(faces=False, now=Monotonic(tenth / 10))
-        assert not due(traces, tenth / 10, alone=True)
+        assert not due(traces, tenth / 10)
 
 
 def test_while_people_come_and_go_it_is_due_now_and_then() -> None:
@@ -41,17 +42,19 @@ def test_while_people_come_and_go_it_is_due_now_and_then() -> None:
         traces.looked(faces=True, now=Monotonic(now))
         if due(traces, now):
             overwritten += traces.gone()
-    assert overwritten == 30 // EVERY_S - 1
+    assert overwritten == 3
 
 
-def test_the_last_one_gone_it_is_due_sooner() -> None:
-    traces = Traces()
-    traces.looked(faces=True, now=Monotonic(0))
-    for tenth in range(1, 31):
-        traces.looked(faces=False, now=Monotonic(tenth / 10))
-        assert due(traces, tenth / 10, alone=True) == (tenth / 10 >= ALONE_S)
-    assert traces.gone()
-    assert not due(traces, 3.0, alone=True)
+def test_after_the_last_one_it_is_due_once_and_in_time() -> None:
+    traces, overwritten = Traces(), []
+    for tenth in range(300):
+        now = tenth / 10
+        traces.looked(faces=tenth < 30, now=Monotonic(now))
+        if due(traces, now):
+            traces.gone()
+            overwritten.append(now)
+    assert overwritten == [EVERY_S]
+    assert EVERY_S < KEEP_S
 
 
 def test_no_picture_comes_any_more() -> None:
