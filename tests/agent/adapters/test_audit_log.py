@@ -6,6 +6,7 @@ import json
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -237,3 +238,29 @@ def test_writers_that_rotate_at_the_same_time_lose_nothing(tmp_path):
     report = AuditLog(tmp_path, FakeClock()).verify()
     assert (report.intact, report.records) == (True, 240)
     assert len(list(tmp_path.glob("audit-*.jsonl"))) > 10
+
+
+@pytest.mark.slow
+def test_kills_at_any_moment_leave_a_whole_log_that_only_grows(tmp_path):
+    code = (
+        "import sys;from pathlib import Path;from agent.adapters.audit_log import AuditLog;"
+        "from agent.adapters.clock import SystemClock;from tests.support.auditing import key_of;"
+        "log=AuditLog(Path(sys.argv[1]),SystemClock());print('on',flush=True)\n"
+        "while True: log.append('enrol');log.checkpoint(key_of(),700);"
+        "log.prune(8000,1<<40,key_of())"
+    )
+    head = -1
+    for number in range(12):
+        worker = subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert worker.stdout.readline() == "on\n"
+        time.sleep(0.02 + 0.013 * number)
+        worker.kill()
+        worker.wait()
+        worker.stdout.close()
+        report = AuditLog(tmp_path, FakeClock()).verify()
+        assert report.intact, report.problem
+        assert report.head.seq >= head
+        head = report.head.seq
+    assert report.first > 0
