@@ -20,6 +20,7 @@ _EXAMPLES = """examples:
   bodycam-agent ctl disarm --reason "end of shift"
   bodycam-agent ctl sync
   bodycam-agent ctl test-alert --timeout 60
+  bodycam-agent ctl unpark
   bodycam-agent ctl unlock
   bodycam-agent ctl unlock --request CAM-7.unlock.json
   bodycam-agent ctl unlock --release CAM-7.release.json
@@ -46,9 +47,12 @@ def register(subparsers: Any) -> None:
     )
     disarm.add_argument("--reason", default="operator", help="goes into the audit log")
     sync = actions.add_parser("sync", help="look for a newer list, soon", epilog=_EXAMPLES)
+    unpark = actions.add_parser(
+        "unpark", help="send again what the broker refused for good", epilog=_EXAMPLES
+    )
     unlock = ctl_unlock.register(actions, _EXAMPLES)
     trial = ctl_test_alert.register(actions, _EXAMPLES)
-    for action in (status, report, arm, disarm, sync, unlock, trial):
+    for action in (status, report, arm, disarm, sync, unpark, unlock, trial):
         action.add_argument(
             "--socket",
             metavar="FILE",

@@ -17,7 +17,8 @@ class ControlRequest(BaseModel):
     """What the operator asks of the running agent.
 
     `arm` needs a reason and an authorisation id; `disarm` a reason; `unlock` one of the three last
-    fields; the others nothing. `sync` begins a look for a newer list, soon. `test-alert` raises an
+    fields; the others nothing. `sync` begins a look for a newer list, soon; `unpark` sends what
+    was refused again. `test-alert` raises an
     alert about nobody; with `event` it asks what became of that one.
 
     Attributes:
@@ -29,7 +30,7 @@ class ControlRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Literal["status", "arm", "disarm", "report", "unlock", "sync", "test-alert"]
+    command: Literal["status", "arm", "disarm", "report", "unlock", "sync", "test-alert", "unpark"]
     reason: Text = ""
     event: str = Field("", pattern=r"^([0-7][0-9A-HJKMNP-TV-Z]{25})?$")
     authorisation: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_.:-]*$")

@@ -108,6 +108,7 @@ class Agent:
             parts.heartbeats,
             unlock=parts.unlock,
             sync=self._look_soon,
+            unpark=parts.delivery.unpark,
             drill=parts.drill,
         )
 

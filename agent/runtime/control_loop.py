@@ -35,6 +35,7 @@ class ControlLoop:
         heartbeats: told that this stage lives.
         unlock: carries out `unlock` for the user with this uid; gives the answer's data.
         sync: begins a look for a newer list, soon.
+        unpark: has refused events sent again.
         drill: carries out `test-alert`, as `unlock`.
     """
 
@@ -48,6 +49,7 @@ class ControlLoop:
         *,
         unlock: Callable[[ControlRequest, int], dict[str, Any]],
         sync: Callable[[], None],
+        unpark: Callable[[], object],
         drill: Callable[[ControlRequest, int], dict[str, Any]],
     ) -> None:
         self._port = port
@@ -56,6 +58,7 @@ class ControlLoop:
         self._report = report
         self._unlock = unlock
         self._sync = sync
+        self._unpark = unpark
         self._drill = drill
         self._heartbeats = heartbeats
         self._stopping = threading.Event()
@@ -80,6 +83,8 @@ class ControlLoop:
                 return ControlReply(ok=True, data=self._drill(request, uid))
             if request.command == "sync":
                 self._sync()
+            elif request.command == "unpark":
+                self._unpark()
             elif request.command == "arm":
                 self._arm(request, uid)
             elif request.command == "disarm":

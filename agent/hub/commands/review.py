@@ -179,6 +179,8 @@ def _lines(told: dict[str, Any]) -> list[str]:
     lines += [f"{name:>16}  {value}" for name, value in plain.items() if name != "subject"]
     lines += [f"{'location':>16}  {data['location']}"] if data.get("location") else []
     grounds = told["grounds"] or {"basis": "on no list of this hub now"}
+    if "not_after" in grounds:
+        grounds = grounds | {"not_after": iso_utc(grounds["not_after"])}
     lines += [f"{name:>16}  {value}" for name, value in grounds.items()]
     lines.append(f"{'evidence':>16}  {'yes' if data.get('evidence') else 'no evidence sent'}")
     lines += [f"{'picture':>16}  {path}" for path in told["pictures"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,13 +23,14 @@ from agent.adapters.sealing_writer import SealedEvents
 from agent.adapters.signing import KeySigner
 from agent.app.build import RunOptions, build_agent
 from agent.audit.walk import Trust
+from agent.cli import main
 from agent.cli.ctl_test_alert import follow
 from agent.errors import UnavailableError
 from agent.messages import MatchEvent
 from agent.messages.control import ControlRequest
 from tests.support.agents import MAN
 from tests.support.alerting_device import ENTRY, SUBJECT, Device
-from tests.support.alerts import CONTEXT, an_entry
+from tests.support.alerts import CONTEXT, an_entry, ulid
 from tests.support.broker import embedded_broker
 from tests.support.receiver import wait_until
 
@@ -201,6 +203,33 @@ def test_what_was_raised_before_an_agency_was_there_is_never_sent_in_clear(tmp_p
     assert agency.opened == []
     with closing(SqliteOutbox(device.context.state_dir / "outbox.sqlite")) as outbox:
         assert "not sealed" in next(iter(outbox.parked().values()))
+
+
+def test_what_was_refused_is_tried_again_at_ctl_unpark(tmp_path, broker) -> None:
+    device = Device(tmp_path, broker, "camera.pace=live", "camera.fps=0.5")
+    with closing(SqliteOutbox(device.context.state_dir / "outbox.sqlite")) as outbox:
+        outbox.put(an_entry(1, payload=b'{"data":{"entry":"E-200"}}'))
+    tries: list[int] = []
+
+    def script() -> None:
+        until(device, lambda status: status["parked"] == 1)
+        for _ in range(2):
+            with closing(sqlite3.connect(device.context.state_dir / "outbox.sqlite")) as db:
+                db.execute("UPDATE entry SET parked = 'planted' WHERE parked IS NOT NULL")
+                db.commit()
+            words = ["ctl", "unpark", "--state-dir", str(device.context.state_dir)]
+            assert main(words) == 0
+            wait_until(lambda: "not sealed" in parked(device), "parked again, for its own reason")
+            tries.append(1)
+
+    with device.agency.on(*broker):
+        operated(device, script)
+    assert len(tries) == 2
+
+
+def parked(device: Device) -> str:
+    with closing(sqlite3.connect(device.context.state_dir / "outbox.sqlite")) as db:
+        return str(db.execute("SELECT parked FROM entry WHERE id = ?", (ulid(1),)).fetchone()[0])
 
 
 def test_the_cooldown_outlives_a_restart_though_its_mark_says_nothing(tmp_path, broker) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -186,6 +187,7 @@ def test_on_the_command_line(work, world, tmp_path) -> None:
     lines = world("review", "show", stored.id).out
     assert "rejected by ann: chin" in lines
     assert "consent" in lines
+    assert re.search(r"not_after  \d{4}-\d\d-\d\dT", lines)
 
 
 def test_no_such_event_and_an_id_that_two_cameras_used(work, world) -> None:

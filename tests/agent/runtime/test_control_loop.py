@@ -27,6 +27,7 @@ class Rig:
         self.beats = Heartbeats(self.clock, {"control": 5.0})
         self.unlocked: list[int] = []
         self.nudged: list[bool] = []
+        self.unparked: list[bool] = []
         self.loop = ControlLoop(
             SilentPort(),
             self.mailbox,
@@ -35,6 +36,7 @@ class Rig:
             self.beats,
             unlock=self.unlock,
             sync=lambda: self.nudged.append(True),
+            unpark=lambda: self.unparked.append(True),
             drill=self.drill,
         )
 
@@ -136,6 +138,13 @@ def test_sync_asks_for_a_look_and_answers_with_the_status():
     reply = rig.loop.handle(ControlRequest(command="sync"), 1000)
     assert reply.data == {"state": "armed"}
     assert rig.nudged == [True]
+
+
+def test_unpark_has_refused_events_sent_again_and_answers_with_the_status():
+    rig = Rig()
+    reply = rig.loop.handle(ControlRequest(command="unpark"), 1000)
+    assert reply.data == {"state": "armed"}
+    assert (rig.unparked, rig.nudged) == ([True], [])
 
 
 def test_a_test_alert_is_raised_and_followed_without_the_pipeline() -> None:
