@@ -97,7 +97,7 @@ def test_a_process_that_keeps_everything_is_found_out(
         hoarder.kill()
         hoarder.communicate()
     assert found.distinct.keys() == scanner.count.keys() - {"control"}
-    whole = ("crop u8", "crop planes", "crop f32", "frame u8", "frame f32")
+    whole = ("crop u8", "crop planes", "crop f32", "frame u8", "frame f32", "jpeg")
     assert {kind: found.distinct[kind] for kind in whole} == {k: scanner.count[k] for k in whole}
 
 

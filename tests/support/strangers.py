@@ -19,13 +19,19 @@ from agent.vision.alignment import align_faces
 from firmware_sim.player import Encoder
 from tests.support.memory_scan import float_windows, row_windows
 
+_TABLES = 1024
+"""The beginning of a JPEG is the same for all."""
 CROWD = ("multi_face.jpg", "0-f1-su-ph.jpg", "45-m7-di-ph.jpg")
+
+
+def jpeg_of(path: Path) -> np.ndarray:
+    """The picture as the simulated camera sends it, (n,) bytes."""
+    return np.frombuffer(Encoder()(np.asarray(cv2.imread(str(path)), np.uint8)), np.uint8)
 
 
 def as_sent(path: Path) -> np.ndarray:
     """The picture as a viewer of the simulated camera decodes it."""
-    sent = Encoder()(np.asarray(cv2.imread(str(path)), np.uint8))
-    return np.asarray(cv2.imdecode(np.frombuffer(sent, np.uint8), cv2.IMREAD_COLOR), np.uint8)
+    return np.asarray(cv2.imdecode(jpeg_of(path), cv2.IMREAD_COLOR), np.uint8)
 
 
 class Looker:
@@ -57,7 +63,7 @@ def needles_of(looker: Looker, pictures: Sequence[Path]) -> dict[str, set[bytes]
     Templates depend in their last bits on how many faces are embedded together, so both each by
     itself and all at once.
     """
-    kinds = ("raw", "unit", "crop u8", "crop planes", "crop f32", "frame u8", "frame f32")
+    kinds = ("raw", "unit", "crop u8", "crop planes", "crop f32", "frame u8", "frame f32", "jpeg")
     needles: dict[str, set[bytes]] = {kind: set() for kind in kinds}
     for picture in pictures:
         image = as_sent(picture)
@@ -73,6 +79,7 @@ def needles_of(looker: Looker, pictures: Sequence[Path]) -> dict[str, set[bytes]
         rows = image.reshape(len(image), -1)
         needles["frame u8"] |= row_windows(rows, step=160)
         wide = planes(image[None])[0, :, ::4].reshape(-1, image.shape[1])
+        needles["jpeg"] |= row_windows(jpeg_of(picture)[None, _TABLES:], step=128)
         needles["frame f32"] |= row_windows(wide, step=160)
     return needles
 
@@ -83,7 +90,7 @@ def hoard(models: Path, pictures: Sequence[Path]) -> list[object]:
         image = as_sent(picture)
         crops = looker.crops(image)
         kept += [image, planes(image[None]), crops, planes(crops), looker.templates(crops)]
-        kept += [planes(crops).astype(np.uint8)]
+        kept += [planes(crops).astype(np.uint8), jpeg_of(picture)]
     return kept
 
 

@@ -46,6 +46,7 @@ class HttpMjpegCamera:
         self._response: http.client.HTTPResponse | None = None
         self._parser = MultipartParser("")
         self._dropped = 0
+        self._over = False
         self._waiting: deque[Part] = deque()
 
     def open(self) -> None:
@@ -57,7 +58,7 @@ class HttpMjpegCamera:
         except BaseException:
             self.close()
             raise
-        self._dropped = 0
+        self._dropped, self._over = 0, False
         self._framing.opened()
 
     def read(self) -> Frame | None:
@@ -87,6 +88,7 @@ class HttpMjpegCamera:
             if thing is not None:
                 thing.close()
         self._response, self._connection = None, None
+        self._parser = MultipartParser("")  # with what it held of the last pictures
         self._waiting.clear()
 
     def _connect(self) -> http.client.HTTPConnection:
@@ -131,8 +133,9 @@ class HttpMjpegCamera:
         """The next part to decode; in a live stream the newest of those that have come."""
         asked_at = self._clock.monotonic()
         while not self._waiting:
-            if self._parser.ended:
+            if self._over or self._parser.ended:
                 self.close()
+                self._over = True
                 return None
             if self._response is None:
                 raise self._lost("not open")

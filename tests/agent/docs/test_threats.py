@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-DOCUMENTS = ("agent/docs/watchlist-threats.md",)
+DOCUMENTS = ("agent/docs/watchlist-threats.md", "agent/docs/objections.md")
 _TEST = re.compile(r"`(test_\w+)`")
 _FILES = re.compile(r"\[((?:tests/[\w/.]+(?:, )?)+)\](?!\()")
 
