@@ -208,7 +208,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     health = health_reporter(
         context, config, lists, storage, board=board, delivery=delivery, transport=transport,
         session=session, sync=sync, undo=undo, hardware=around_us.hardware,
-        governing=governor,
+        governing=governor, monitor=monitor,
         report=lambda: agent.report(),  # noqa: PLW0108 -- made below
     )  # fmt: skip
     upkeep.jobs += [health.upkeep, monitor.upkeep, governor.upkeep]

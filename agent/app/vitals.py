@@ -25,7 +25,7 @@ from agent.delivery.health import tens
 from agent.delivery.home_assistant import discovery
 from agent.errors import BodycamError, DiskError
 from agent.messages import iso_utc
-from agent.messages.health import GovernorHealth, ListHealth
+from agent.messages.health import FalseAlerts, GovernorHealth, ListHealth
 from agent.policy import FIELD_TEST, Limits
 from agent.policy.fpir_monitor import Sprt
 from agent.ports import Clock, Transport
@@ -119,6 +119,7 @@ def health_reporter(
     sync: SyncLoop | None,
     hardware: Hardware,
     governing: Governing,
+    monitor: FpirWatch,
     report: Callable[[], Mapping[str, Any]],
     undo: ExitStack,
 ) -> HealthReporter:
@@ -134,7 +135,13 @@ def health_reporter(
         transport=transport,
         session=session,
         conditions=lambda: _conditions(
-            context, lists.vault, storage, board, hardware=hardware, governing=governing
+            context,
+            lists.vault,
+            storage,
+            board,
+            hardware=hardware,
+            governing=governing,
+            monitor=monitor,
         ),
         sync=None if sync is None else sync.status,
     )
@@ -181,6 +188,7 @@ def _conditions(
     *,
     hardware: Hardware,
     governing: Governing,
+    monitor: FpirWatch,
 ) -> Conditions:
     return Conditions(
         free_mb=free_mb(context.state_dir),
@@ -189,6 +197,9 @@ def _conditions(
         watchlist=_watchlist(vault, board, now=context.clock.wall()),
         hardware=hardware.read(),
         governor=_governor(governing),
+        false_alerts=FalseAlerts(
+            rejected=len(monitor.counts.rejected), exceeded=monitor.exceeded() is not None
+        ),
     )
 
 

@@ -67,6 +67,8 @@ def _metrics(health: HealthMessage, now: float) -> Iterator[_Metric]:
     )
     yield _one("certificate_days", "Until our own ends.", link.certificate_days)
     yield _one("broker_certificate_days", "Until the broker's ends.", link.broker_certificate_days)
+    rejected = health.false_alerts.rejected if health.false_alerts else None
+    yield _one("false_alerts_rejected", "By reviewers, since the monitor was reset.", rejected)
     synchronised = None if health.clock == "unknown" else health.clock == "synchronised"
     yield _one("clock_synchronised", "By a time server.", synchronised)
 

@@ -21,6 +21,7 @@ from agent.messages.gap import GapData, GapEvent, GapReasons
 from agent.messages.health import (
     Battery,
     Disk,
+    FalseAlerts,
     Frames,
     GovernorHealth,
     HealthMessage,
@@ -200,6 +201,7 @@ def _example_health() -> HealthMessage:
         sync=SyncHealth(kind="nochange", last_good="2026-03-01T12:30:11.000Z"),
         link=LinkCertificates(certificate_days=88, broker_certificate_days=30),
         clock="synchronised",
+        false_alerts=FalseAlerts(rejected=1, exceeded=False),
     )
 
 

@@ -122,6 +122,18 @@ class GovernorHealth(_Wire):
     shots_per_s: float = Field(ge=0, le=30)
 
 
+class FalseAlerts(_Wire):
+    """The running monitor of false alerts, since it was reset.
+
+    Attributes:
+        rejected: alerts that reviewers rejected.
+        exceeded: more than the policy's target; nothing is matched until the agency resets it.
+    """
+
+    rejected: Count
+    exceeded: bool
+
+
 class HealthMessage(_Wire):
     """How the device is doing; on `.../health` every `health.every_s`, never retained.
 
@@ -155,3 +167,4 @@ class HealthMessage(_Wire):
     sync: SyncHealth | None
     link: LinkCertificates
     clock: Literal["synchronised", "free-running", "unknown"]
+    false_alerts: FalseAlerts | None = None

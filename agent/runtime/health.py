@@ -14,6 +14,7 @@ from agent.messages import iso_utc
 from agent.messages.health import (
     Battery,
     Disk,
+    FalseAlerts,
     GovernorHealth,
     HealthMessage,
     LinkCertificates,
@@ -46,6 +47,7 @@ class Conditions:
         watchlist: in service; None for nobody's.
         hardware: battery and heat.
         governor: how much of its work it does; None where that is not governed.
+        false_alerts: what the monitor of them says.
     """
 
     free_mb: int | None
@@ -54,6 +56,7 @@ class Conditions:
     watchlist: ListHealth | None
     hardware: HardwareState = field(default_factory=HardwareState)
     governor: GovernorHealth | None = None
+    false_alerts: FalseAlerts | None = None
 
 
 class Delivering(Protocol):
@@ -179,6 +182,7 @@ class HealthReporter:
                 broker_certificate_days=link.broker_certificate_days,
             ),
             clock=found.clock,
+            false_alerts=found.false_alerts,
         )
 
     def _sync(self) -> SyncHealth | None:

@@ -11,7 +11,7 @@ import pytest
 
 from agent.delivery import Session
 from agent.errors import DiskError
-from agent.messages.health import HealthMessage, ListHealth
+from agent.messages.health import FalseAlerts, HealthMessage, ListHealth
 from agent.ports import ModelIdentity
 from agent.runtime.board import Board
 from agent.runtime.delivery_status import DeliveryStatus
@@ -211,3 +211,13 @@ def test_two_streets_that_differ_in_one_passer_by_give_the_same_message(
 def test_a_crowd_shows_so_that_the_test_above_can_fail(tmp_path: Path) -> None:
     many = street(tmp_path / "many", [20 + 8 * number for number in range(20)])
     assert many.faces_per_minute == "10-29"
+
+
+def test_rejected_alerts_and_a_device_that_stopped_itself() -> None:
+    world = World()
+    world.conditions = replace(
+        world.conditions, false_alerts=FalseAlerts(rejected=3, exceeded=True)
+    )
+    world.pass_time(6)
+    assert world.said()[0].false_alerts == FalseAlerts(rejected=3, exceeded=True)
+    assert "bodycam_false_alerts_rejected 3" in world.file.texts[-1]
