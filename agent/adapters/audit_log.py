@@ -49,8 +49,8 @@ class AuditLog:
             DataError: the last record was changed; nothing is added to a broken chain.
             DiskError: it cannot be written.
         """
-        now = self._clock.wall()
         with self._writing() as handle:
+            now = self._clock.wall()
             last = self._mended(handle, now)
             line, last = make_record(last, kind, fields, now=now)
             _write(handle, line)
@@ -70,8 +70,8 @@ class AuditLog:
             RefusedError: the key is locked; nothing was recorded.
             DataError, DiskError: as `append`.
         """
-        now = self._clock.wall()
         with self._writing() as handle:
+            now = self._clock.wall()
             last = self._mended(handle, now)
             if last.seq < 0:
                 return None

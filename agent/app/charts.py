@@ -11,7 +11,7 @@ _WIDTH: Final = 720
 _HEIGHT: Final = 200
 _LEFT: Final = 46
 _BOTTOM: Final = 24
-_TOP: Final = 12
+_TOP: Final = 24
 _LABELS: Final = 8
 _STEPS: Final = (1.0, 2.0, 5.0, 10.0)
 
@@ -27,7 +27,8 @@ def bars(title: str, values: Sequence[tuple[str, float]], unit: str) -> str:
     top = _round_up(max((value for _, value in values), default=0.0))
     step = (_WIDTH - _LEFT) / max(len(values), 1)
     every = math.ceil(len(values) / _LABELS)
-    parts = _axis(top, unit)
+    counts = all(value == int(value) for _, value in values)
+    parts = _axis(top, unit, (0.0, 1.0) if counts and top % 2 else (0.0, 0.5, 1.0))
     for number, (label, value) in enumerate(values):
         height = _span(value / top)
         left = _LEFT + number * step
@@ -80,13 +81,13 @@ def curve(title: str, points: Sequence[tuple[float, float]], marks: Sequence[flo
     return _figure(title, parts)
 
 
-def _axis(top: float, unit: str) -> list[str]:
+def _axis(top: float, unit: str, shares: Sequence[float]) -> list[str]:
     parts = []
-    for share in (0.0, 0.5, 1.0):
+    for share in shares:
         y = _HEIGHT - _BOTTOM - _span(share)
         parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{_WIDTH}" y2="{y:.1f}"/>')
         parts.append(_text(_LEFT - 4, y + 4, f"{top * share:g}", "end"))
-    parts.append(_text(2, _TOP - 2, unit, "start"))
+    parts.append(_text(2, 12, unit, "start"))
     return parts
 
 

@@ -4,7 +4,8 @@
 - Every checkpoint carries a valid signature over the record before it, and begins where the one
   before ended. The newest one is signed by the key that is known to be the device's, if one is.
 - A log that does not begin with record 0 begins with a checkpoint, and a record that a later
-  checkpoint covers says that what came before was given up (`prune`).
+  checkpoint covers says that what came before was given up (`prune`). More may be left of that
+  than it says: the device may have been killed while it deleted.
 - The hub's anchors, where given, are in it.
 
 So whoever has not the device's key changes nothing before the last checkpoint unseen; what comes
@@ -100,7 +101,7 @@ class _Walk:
         self._protected = -1
         self._signer = ""
         self._anchored = -1
-        self._given_up: dict[int, int] = {}
+        self._given_up = self._given_up_unsigned = -1
 
     def take(self, record: Mapping[str, Any]) -> None:
         """The next record; ValueError says why it cannot be."""
@@ -112,16 +113,16 @@ class _Walk:
             raise ValueError("it does not follow from the record before it")
         if record["kind"] == KIND:
             self._checkpoint(record)
-        if record["kind"] == "prune" and "last" in record["fields"]:
-            self._given_up.setdefault(record["fields"]["last"], record["seq"])
+        if record["kind"] == "prune":
+            last = record["fields"].get("last", -1)
+            self._given_up_unsigned = max(self._given_up_unsigned, last)
         self._head = Link(record["seq"], record["hash"])
         self._anchor()
 
     def end(self, *, torn: bool) -> ChainReport:
         """Nothing follows: what holds for the whole."""
-        first, covered = self._first or 0, self._protected
-        told = self._given_up.get(first - 1)
-        if first and (told is None or told > covered):
+        first = self._first or 0
+        if first - 1 > self._given_up:
             return self._said(f"records 0 to {first - 1} are missing, and nothing says why")
         if self._trust.key and self._signer not in ("", self._trust.key):
             return self._said("the newest checkpoint is not signed with the key of this device")
@@ -155,6 +156,7 @@ class _Walk:
             raise ValueError("this checkpoint does not begin where the one before it ended")
         self._next_stretch = record["seq"]
         self._protected, self._signer = record["seq"] - 1, key
+        self._given_up = self._given_up_unsigned
 
     def _anchor(self) -> None:
         known = self._trust.anchors.get(self._head.seq)

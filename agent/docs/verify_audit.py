@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey a
 
 def check(log, key="", anchors=()):
     known = {one["data"]["last"]: one["data"]["hash"] for one in anchors}
-    first, seq, prev, stretch, covered, signer, given_up = None, -1, "0" * 64, 0, -1, "", {}
+    first, seq, prev, stretch, covered, signer, gone = None, -1, "0" * 64, 0, -1, "", [(0, -1)]
     for line in log.split(b"\n")[:-1]:  # what follows the last newline was torn by a loss of power
         one = json.loads(line)
         number, fields, body = one["seq"], one["fields"], {k: one[k] for k in one if k != "hash"}
@@ -29,10 +29,11 @@ def check(log, key="", anchors=()):
             Key.from_public_bytes(public).verify(b64decode(fields["signature"]), text(event))
             need(fields["first"] == stretch, f"checkpoint {number} leaves records out")
             stretch, covered, signer = number, seq, fields["key"]
-        given_up |= {fields["last"]: number} if one["kind"] == "prune" else {}
+        gone += [(number, fields["last"])] if one["kind"] == "prune" else []
         seq, prev = number, one["hash"]
         need(known.get(seq, prev) == prev, f"record {seq} is not the one that the hub knows")
-    need(not first or given_up.get(first - 1, seq) <= covered, "the beginning is missing")
+    last = max(last for number, last in gone if number <= max(covered, 0))
+    need((first or 0) - 1 <= last, "the beginning is missing")
     need(not (key and signer) or key == signer, "the newest checkpoint is signed with another key")
     need(max(known, default=-1) <= seq, "the end is missing: the hub knows more of it")
     return f"whole up to record {seq}, signed for up to record {covered} with key {signer}"

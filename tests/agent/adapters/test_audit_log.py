@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 
 from agent.adapters.audit_log import AuditLog
 from agent.errors import DataError, DiskError
-from tests.support.auditing import key_of
+from tests.support.auditing import key_of, script, whole
 from tests.support.clocks import FakeClock
 
 
@@ -208,6 +209,26 @@ def test_a_kill_before_a_file_is_deleted_leaves_a_whole_log(log, monkeypatch):
     assert report.first > 0
 
 
+def test_a_kill_between_two_deletions_leaves_a_whole_log(log, monkeypatch):
+    """More is left than the log says was given up, which is no tampering."""
+    filled(log)
+    deleted = []
+
+    def unlink(path):
+        if deleted:
+            raise KeyboardInterrupt
+        deleted.append(path)
+        os.unlink(path)  # noqa: PTH108 -- that one is patched
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.unlink", unlink)
+        with pytest.raises(KeyboardInterrupt):
+            log.prune(1, 1000, key_of())
+    report = log.verify()
+    assert (report.intact, report.first) == (True, 1)
+    assert "whole" in script().check(whole(log))
+
+
 def test_the_growing_file_deleted_does_not_begin_a_log_anew(log):
     filled(log)
     log.append("enrol", version=8)
@@ -259,8 +280,10 @@ def test_kills_at_any_moment_leave_a_whole_log_that_only_grows(tmp_path):
         worker.kill()
         worker.wait()
         worker.stdout.close()
-        report = AuditLog(tmp_path, FakeClock()).verify()
+        log = AuditLog(tmp_path, FakeClock())
+        report = log.verify()
         assert report.intact, report.problem
+        assert f"whole up to record {report.head.seq}," in script().check(whole(log))
         assert report.head.seq >= head
         head = report.head.seq
     assert report.first > 0
