@@ -7,12 +7,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import itertools
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from agent.adapters.private_files import sync_directory, write_aside
 from agent.audit.chain import MAX_LINE, Link, read_record
@@ -76,21 +77,25 @@ def locked(directory: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def shared(directory: Path) -> Iterator[Iterator[bytes]]:
-    """All lines of all files, oldest first, each with its newline, while nobody writes.
+    """All lines of all files as they are now, oldest first, each with its newline.
+
+    Writers wait while the files are opened, not while they are read: what is finished never
+    changes, and of the rest a copy is taken.
 
     Raises:
         OSError: a file cannot be read.
     """
-    path = directory / FILE
-    with contextlib.ExitStack() as stack:
-        while path.exists():
-            stream = stack.enter_context(path.open("rb"))
-            fcntl.flock(stream, fcntl.LOCK_SH)
-            if _still(stream.fileno(), path):
-                break
-            stack.close()
-        files = [one.path for one in finished_files(directory)]
-        yield _lines([*files, path] if path.exists() else files)
+    with contextlib.ExitStack() as files:
+        with contextlib.ExitStack() as lock:
+            growing = _held(directory / FILE, lock, files)
+            streams = [
+                files.enter_context(one.path.open("rb")) for one in finished_files(directory)
+            ]
+            end, torn = (0, b"") if growing is None else _whole(growing)
+        parts = [_lines(stream) for stream in streams]
+        if growing is not None:
+            parts.append(_lines(growing, end))
+        yield itertools.chain(*parts, [torn] if torn else [])
 
 
 def tail(handle: int) -> tuple[Link, bytes]:
@@ -199,12 +204,34 @@ def _still(handle: int, path: Path) -> bool:
     return (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino)
 
 
-def _lines(paths: list[Path]) -> Iterator[bytes]:
+def _held(path: Path, lock: contextlib.ExitStack, files: contextlib.ExitStack) -> BinaryIO | None:
+    """The growing file, open; nobody writes until `lock` is left. None: there is none."""
+    while path.exists():
+        stream = files.enter_context(path.open("rb"))
+        fcntl.flock(stream, fcntl.LOCK_SH)
+        if _still(stream.fileno(), path):
+            lock.callback(fcntl.flock, stream, fcntl.LOCK_UN)
+            return stream
+    return None
+
+
+def _whole(stream: BinaryIO) -> tuple[int, bytes]:
+    """Where the finished lines of a file end, and the unfinished bytes after them."""
+    size = os.fstat(stream.fileno()).st_size
+    start = max(0, size - MAX_LINE - 2)
+    block = os.pread(stream.fileno(), size - start, start)
+    lines, newline, torn = block.rpartition(b"\n")
+    if not newline and start:
+        return size, b""  # a line too long to be a record
+    return start + len(lines) + len(newline), torn
+
+
+def _lines(stream: BinaryIO, end: int = 1 << 62) -> Iterator[bytes]:
     """A line too long to be a record is handed on as one that no rule accepts, not as torn."""
-    for path in paths:
-        with path.open("rb") as stream:
-            for line in iter(lambda: stream.readline(MAX_LINE + 2), b""):
-                if len(line) > MAX_LINE + 1 and not line.endswith(b"\n"):
-                    yield line + b"\n"
-                    return
-                yield line
+    at = 0
+    while at < end and (line := stream.readline(MAX_LINE + 2)):
+        at += len(line)
+        if len(line) > MAX_LINE + 1 and not line.endswith(b"\n"):
+            yield line + b"\n"
+            return
+        yield line

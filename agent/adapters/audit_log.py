@@ -118,14 +118,17 @@ class AuditLog:
         Raises:
             DiskError: it cannot be read.
         """
-        with self._reading() as lines:
-            del lines
+        with self._told():
             return audit_files.latest(self._directory, kind)
 
     def head(self) -> Link:
-        """The last finished record."""
-        with self._reading() as lines:
-            del lines
+        """The last finished record.
+
+        Raises:
+            DataError: it was changed.
+            DiskError: it cannot be read.
+        """
+        with self._told():
             return self._last()
 
     def size(self) -> int:
@@ -214,9 +217,13 @@ class AuditLog:
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[Iterator[bytes]]:
+        with self._told(), audit_files.shared(self._directory) as lines:
+            yield lines
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
         try:
-            with audit_files.shared(self._directory) as lines:
-                yield lines
+            yield
         except OSError as error:
             raise DiskError(f"{self.path}: {_why(error)}") from None
 

@@ -287,3 +287,27 @@ def test_kills_at_any_moment_leave_a_whole_log_that_only_grows(tmp_path):
         assert report.head.seq >= head
         head = report.head.seq
     assert report.first > 0
+
+
+def test_nobody_who_writes_waits_for_one_who_reads(log):
+    filled(log, 3)
+    log.append("enrol", version=7)
+    with log._reading() as lines:
+        first = next(lines)
+        log.append("enrol", version=8)
+        log.checkpoint(key_of(), file_bytes=1)
+        log.prune(1, 1000, key_of())
+        seen = [first, *lines]
+    assert [json.loads(line)["seq"] for line in seen] == list(range(7))
+    assert log.verify().first > 0
+
+
+def test_a_reader_of_a_torn_log_sees_what_was_there(log):
+    log.append("enrol", version=1)
+    with log.path.open("ab") as stream:
+        stream.write(b'{"fields"')
+    with log._reading() as lines:
+        first = next(lines)
+        log.append("enrol", version=2)  # cuts the torn line off
+        assert list(lines) == [b'{"fields"']
+    assert json.loads(first)["seq"] == 0
