@@ -7,11 +7,12 @@ import hmac
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
 from agent.errors import DataError, MissingFileError, UsageError
+from agent.hub.case_keys import CaseKeys
 from agent.hub.event_values import Opened, Refused, Why
 from agent.hub.events_database import EventsDatabase
 from agent.hub.vault import Vault
@@ -19,7 +20,7 @@ from agent.messages import TEST_TYPE, GapEvent
 
 _COLUMNS: Final = (
     "number, id, device, device_key, sign_key, type, time, historical, received, payload, opened, "
-    "first, ack, hold, purged"
+    "first, ack, hold, purged, authorisation, keyed"
 )
 _KEPT_MINUTES: Final = 60 * 24 * 90
 
@@ -35,11 +36,13 @@ class StoredEvent:
         sign_key: Ed25519 public key that it was verified with.
         time: when the camera raised it.
         payload: as received; None once purged.
-        locked: opened event, locked in the vault; None once purged.
+        locked: opened event, locked with the key of its authorisation; None once purged.
         first: id of the event that an update follows up.
         ack: number of the acknowledgement that was made with it.
         hold: why it must not be purged; None: it may.
         purged: when it was.
+        authorisation: keyed hash of the one it was raised under; None: of none.
+        keyed: that has a key; without one, and in old rows, the vault's locks it.
     """
 
     number: int
@@ -57,17 +60,21 @@ class StoredEvent:
     ack: int | None
     hold: str | None
     purged: float | None
+    authorisation: bytes | None
+    keyed: int
 
 
 @dataclass(frozen=True, slots=True)
 class EventStore:
     """Attributes:
     database: keeps events.
-    vault: locks what they say.
+    vault: locks what is about nobody, and finds values again.
+    keys: of authorisations.
     """
 
     database: EventsDatabase
     vault: Vault
+    keys: CaseKeys
 
     def put(self, db: sqlite3.Connection, opened: Opened, now: float) -> bool | Refused:
         """Keep an event, in a transaction. False: it is here already.
@@ -87,18 +94,19 @@ class EventStore:
         data = tree["data"]
         nobody = isinstance(event, GapEvent) or event.type == TEST_TYPE
         clear = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
-        locked = self.vault.lock(clear, _about(device.key_id, event.id))
+        about, mark = _about(device.key_id, event.id), self._authorisation(data)
+        lock = self.vault if mark is None else self.keys.made(mark)
+        payload = opened.payload if mark is None else lock.lock(opened.payload, _sealed(about))
         db.execute(
             "INSERT INTO event (id, device, device_key, sign_key, type, time, historical, received,"
-            " digest, payload, opened, subject, authorisation, first)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " digest, payload, opened, subject, authorisation, first, keyed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(event.id, device.name, device.key_id, device.sign_key, event.type),
                 *(seconds(event.time), bool(data.get("historical")), now),
-                *(opened.digest, opened.payload, locked),
+                *(opened.digest, payload, lock.lock(clear, about)),
                 None if nobody else self.mark("subject", tree["subject"]),
-                self._authorisation(data),
-                data.get("match"),
+                *(mark, data.get("match"), mark is not None),
             ),
         )
         return True
@@ -112,7 +120,7 @@ class EventStore:
         """
         if stored.locked is None:
             raise MissingFileError(f"event {stored.id}: was purged")
-        clear = self.vault.unlock(stored.locked, _about(stored.device_key, stored.id))
+        clear = self._lock_of(stored).unlock(stored.locked, _about(stored.device_key, stored.id))
         tree: dict[str, Any] = json.loads(clear)
         return tree
 
@@ -140,7 +148,26 @@ class EventStore:
     def events(self, where: str, *values: Any) -> list[StoredEvent]:
         """Rows that satisfy a condition, which is a constant of the program."""
         rows = self.database.read(f"SELECT {_COLUMNS} FROM event {where}", *values)  # noqa: S608
-        return [StoredEvent(*row) for row in rows]
+        return [self._with_payload(StoredEvent(*row)) for row in rows]
+
+    def forget_keys(self) -> int:
+        """Destroy the keys of authorisations under which no event is left; how many.
+
+        In a transaction, in which no event can arrive: it would be locked with such a key.
+        """
+        with self.database.transaction() as db:
+            rows = db.execute("SELECT DISTINCT authorisation FROM event WHERE keyed").fetchall()
+            return self.keys.keep_only({mark for (mark,) in rows if mark is not None})
+
+    def _with_payload(self, stored: StoredEvent) -> StoredEvent:
+        if stored.payload is None or not stored.keyed:
+            return stored
+        about = _sealed(_about(stored.device_key, stored.id))
+        return replace(stored, payload=self._lock_of(stored).unlock(stored.payload, about))
+
+    def _lock_of(self, stored: StoredEvent) -> Vault:
+        mark = stored.authorisation if stored.keyed else None
+        return self.vault if mark is None else self.keys.of(mark)
 
     def beside(self, stored: StoredEvent, window_s: float) -> list[StoredEvent]:
         """Events of the same subject from other cameras, within so many seconds of this one."""
@@ -193,3 +220,7 @@ def seconds(text: str) -> float:
 
 def _about(device_key: str, event_id: str) -> str:
     return f"event/{device_key}/{event_id}"
+
+
+def _sealed(about: str) -> str:
+    return f"{about}/sealed"

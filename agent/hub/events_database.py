@@ -1,8 +1,8 @@
 """`events.sqlite` of the hub: what cameras reported, and what was done about it.
 
 In clear are ids, times and names of cameras; what an event says lies there sealed as it arrived,
-and once more locked with the key of the vault. Subjects and authorisations are keyed hashes, by
-which events are found and compared without being opened.
+and once more opened, both locked with the key of its authorisation (`case_keys`). Subjects and
+authorisations are keyed hashes, by which events are found and compared without being opened.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ _MIGRATIONS: Final = (
     CREATE INDEX anchor_last ON anchor (device_key, last);
     CREATE TABLE chain (seq INTEGER PRIMARY KEY, line BLOB NOT NULL);
     """,
+    "ALTER TABLE event ADD COLUMN keyed INTEGER NOT NULL DEFAULT 0",
 )
 """Entry n takes the file from user_version n to n + 1. Append only. `log` is what was
 written before there was a chain; nothing is added to it."""

@@ -1,8 +1,9 @@
 """Retention: what is deleted when, what is held, and that it is written down.
 
-What is deleted is overwritten (secure_delete, and the write-ahead log emptied); backups are the
-agency's to purge. Of a purged event its id stays, without content: a camera that missed the
-acknowledgement sends it once more, and must not bring it back.
+What is deleted is overwritten (secure_delete, and the write-ahead log emptied), and the key of an
+authorisation under which nothing is left is destroyed, so that older copies tell nothing. Of a
+purged event its id stays, without content: a camera that missed the acknowledgement sends it once
+more, and must not bring it back.
 """
 
 from __future__ import annotations
@@ -92,6 +93,7 @@ def purge(
             what["authorisation"] = authorisation
         write_log(db, "purge", now, **what)
     store.database.empty_log()
+    store.forget_keys()
     return done
 
 

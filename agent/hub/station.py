@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from agent.adapters.signing import KeySigner, Signs
 from agent.errors import RefusedError
+from agent.hub.case_keys import FILE as KEYS_FILE
+from agent.hub.case_keys import CaseKeys
 from agent.hub.casebook import Casebook
 from agent.hub.chain import sign_log
 from agent.hub.context import HubContext
@@ -86,6 +88,7 @@ def open_station(context: HubContext) -> Iterator[Station]:
         when = context.clock.wall()
         fresh = fresh and not (context.state_dir / "lists.sqlite").exists()
         vault = open_vault(hub.ring.working, hub.ring.files, when=when, fresh=fresh)
-        yield Station(hub, EventStore(database, vault))
+        with closing(CaseKeys(context.state_dir / KEYS_FILE, vault)) as keys:
+            yield Station(hub, EventStore(database, vault, keys))
         signer = KeySigner(hub.ring.acks_key(hub.ack_public))
         sign_log(database, hub.agency, signer, context.clock.wall())

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 
 from agent.adapters.sealed_events import check_event, open_event
 from agent.hub.events_database import FILE as HUB_FILE
+from agent.hub.station import open_station
 from agent.messages import GapEvent
 from tests.chaos.device import WHO, Settings
 from tests.chaos.judge import Arrival
@@ -219,13 +220,10 @@ class World:
         """What the acknowledging receiver has on disk."""
         if self.cast.receiver == "observer":
             return arrivals(self.folder, "event")
-        path = self._agency.state_dir / HUB_FILE
-        if not path.exists():
-            return []
         ahead = time.time() - time.monotonic()
-        with closing(sqlite3.connect(path, timeout=10)) as db:
-            rows = db.execute("SELECT payload, received FROM event ORDER BY number").fetchall()
-        return [self._opened(payload, received - ahead) for payload, received in rows]
+        with open_station(self._agency.context()) as station:
+            events = station.store.events("ORDER BY number")
+        return [self._opened(one.payload or b"", one.received - ahead) for one in events]
 
     def kept_ids(self) -> set[str]:
         """The same, ids only, fast."""

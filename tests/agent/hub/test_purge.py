@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from agent.errors import MissingFileError, RefusedError, UsageError
+from agent.errors import DataError, MissingFileError, RefusedError, UsageError
 from tests.support.casework import Casework
 from tests.support.field_cameras import FieldCamera, hub_station
 from tests.support.hubs import DAY_S
@@ -83,7 +85,10 @@ def test_what_was_purged_does_not_come_back_and_is_acknowledged(world, work) -> 
 
 def test_nothing_of_it_stays_on_disk(world, work) -> None:
     stored = work.alert()
-    needles = (stored.payload[200:260], stored.locked[40:80])
+    with hub_station(world) as hub:
+        ((payload, opened),) = hub.rows("SELECT payload, opened FROM event")
+    assert stored.payload not in payload, "it is locked, though it is sealed already"
+    needles = (payload[200:260], opened[40:80])
 
     def on_disk() -> list[bool]:
         disk = b"".join(one.read_bytes() for one in world.state_dir.glob("events.sqlite*"))
@@ -93,6 +98,63 @@ def test_nothing_of_it_stays_on_disk(world, work) -> None:
     world.clock.advance(DAY_S)
     world("purge", "--older-than", "0")
     assert on_disk() == [False, False]
+
+
+def test_a_copy_made_before_tells_nothing_once_the_authorisation_has_no_event_left(
+    world, work
+) -> None:
+    gone, stays = work.alert(authorisation="W-9"), work.alert(authorisation="W-8")
+    events = world.state_dir / "events.sqlite"
+    copy = events.read_bytes()
+    shown = world("review", "show", gone.id, "--json").json
+    assert shown["event"]["data"]["authorisation"] == "W-9", "the control"
+    world.clock.advance(DAY_S)
+    world("purge", "--authorisation", "W-9")
+    events.write_bytes(copy)
+    for name in ("events.sqlite-wal", "events.sqlite-shm"):
+        (world.state_dir / name).unlink(missing_ok=True)
+    for words in (("review", "show", gone.id), ("export", gone.id, "--out", world.folder / "x")):
+        with pytest.raises(MissingFileError, match="was destroyed"):
+            world(*words)
+    with hub_station(world) as hub:
+        assert hub.station.store.get(stays.id).payload == stays.payload
+        (lock,) = hub.rows("SELECT opened FROM event WHERE id = ?", gone.id)
+        with pytest.raises(DataError):
+            hub.station.store.vault.unlock(lock[0], f"event/{gone.device_key}/{gone.id}")
+
+
+def test_a_key_stays_while_anything_of_its_authorisation_does(world, work) -> None:
+    old = work.alert()
+    world.clock.advance(31 * DAY_S)
+    young = work.alert()
+    world("purge", "--older-than", "30")
+    with hub_station(world) as hub:
+        assert hub.station.store.get(young.id).payload == young.payload
+        assert len(hub.station.store.keys.read("SELECT mark FROM key")) == 1
+    world("purge", "--older-than", "0", "--dry-run")
+    world.clock.advance(DAY_S)
+    world("purge", "--older-than", "0")
+    with hub_station(world) as hub:
+        assert hub.station.store.keys.read("SELECT mark FROM key") == []
+        assert not hub.take(work.camera.message(old.payload)).stored
+
+
+def test_what_was_kept_before_there_were_such_keys_is_read_and_purged(world, work) -> None:
+    stored = work.alert()
+    with hub_station(world) as hub:
+        store = hub.station.store
+        about = f"event/{stored.device_key}/{stored.id}"
+        opened = store.vault.lock(json.dumps(store.opened(stored)).encode(), about)
+        with store.database.transaction() as db:
+            change = "UPDATE event SET keyed = 0, payload = ?, opened = ?"
+            db.execute(change, (stored.payload, opened))
+        assert store.forget_keys() == 1
+        old = store.get(stored.id)
+        assert old.payload == stored.payload
+        assert store.opened(old)["id"] == stored.id
+    world.clock.advance(DAY_S)
+    assert world("purge", "--older-than", "0", "--json").json["events"] == 1
+    assert remaining(world) == []
 
 
 def test_all_of_it_is_in_the_log(world, work) -> None:
