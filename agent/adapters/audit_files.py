@@ -131,9 +131,9 @@ def last_finished(directory: Path) -> Link:
         os.close(handle)
 
 
-def latest(directory: Path, kind: str) -> dict[str, Any] | None:
-    """The latest record of a kind, as it lies there; None without one. Call it under a lock."""
-    mark = f'"kind":"{kind}"'.encode()  # in a reason it would have backslashes
+def latest(directory: Path, kind: str = "") -> dict[str, Any] | None:
+    """The latest record of a kind, or of all, as it lies there; None without one."""
+    mark = f'"kind":"{kind}"'.encode() if kind else b""  # in a reason it would have backslashes
     for path in [directory / FILE, *(one.path for one in finished_files(directory)[::-1])]:
         if path.exists():
             for line in reversed(path.read_bytes().split(b"\n")[:-1]):

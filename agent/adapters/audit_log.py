@@ -112,8 +112,8 @@ class AuditLog:
             sync_directory(self._directory)
         return made
 
-    def latest(self, kind: str) -> dict[str, Any] | None:
-        """The latest record of a kind.
+    def latest(self, kind: str = "") -> dict[str, Any] | None:
+        """The latest record of a kind, or of all.
 
         Raises:
             DiskError: it cannot be read.

@@ -54,6 +54,7 @@ from agent.runtime.arming import Arming
 from agent.runtime.board import Board
 from agent.runtime.builder_loop import BuilderLoop
 from agent.runtime.capture_loop import CaptureLoop
+from agent.runtime.clock_watch import ClockWatch
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.inbound import Actions
@@ -111,8 +112,9 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     warn_of_silence(config, gallery, lists.trouble, log)
     session = Session(outbox.count_up("session"), __version__, FIELD_TEST.test)
     record_start(
-        ledger, context.audit(), config=config, session=session, models=models, gallery=gallery
-    )
+        ledger, context.audit(), config=config, session=session, models=models, gallery=gallery,
+        now=clock.wall(),
+    )  # fmt: skip
 
     board = Board(clock, lists.condition)
     beats = Heartbeats(clock, _patience(config))
@@ -152,7 +154,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         context, config, lists.vault, outbox,
         lambda: delivery.notify(), board=board,  # noqa: PLW0108 -- made below
     )  # fmt: skip
-    upkeep.jobs.append(anchors.upkeep)
+    upkeep.jobs += [ClockWatch(clock, ledger).upkeep, anchors.upkeep]
 
     def arrived(event: str, at: Monotonic) -> None:
         trial.delivered(event, at)

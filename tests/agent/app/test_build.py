@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.adapters.audit_log import AuditLog
 from agent.adapters.control_socket import ask
 from agent.app import Context
 from agent.app.build import RunOptions, build_agent
@@ -25,6 +26,7 @@ from agent.messages.control import ControlReply, ControlRequest
 from agent.runtime.agent import Agent
 from agent.watchlist.columns import StoredList
 from tests.support.agents import CURVE, MAN
+from tests.support.clocks import FakeClock
 from tests.support.lists import a_meta, columns_of
 from tests.support.portraits import (
     SPACE,
@@ -254,3 +256,13 @@ def test_the_service_manager_hears_ready_states_pings_and_the_end(
     assert "READY=1" in heard
     assert "STATUS=armed: patrol" in heard
     assert heard.index("READY=1") < heard.index("STOPPING=1")
+
+
+def test_a_clock_set_back_while_the_power_was_off_is_recorded(tmp_path: Path, clip: Path) -> None:
+    context = context_on(tmp_path, clip, "camera.fps=10")
+    tomorrow = FakeClock(wall=context.clock.wall() + 86_400.0)
+    AuditLog(context.state_dir / "audit", tomorrow).append("stop", reason="signal")
+    assert build_agent(context, RunOptions()).run() == 0
+    kinds = [kind for kind, _ in audit_of(context)]
+    assert kinds[:3] == ["stop", "time", "start"]
+    assert audit_of(context)[1][1]["step_ms"] == pytest.approx(86_400_000, rel=0.001)
