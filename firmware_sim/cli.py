@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
 from firmware_sim.cli_device import add_device_flags, body_options
+from firmware_sim.cli_fleet import add_fleet
 from firmware_sim.cli_stories import add_render
 from firmware_sim.errors import Exit, SimError
 
@@ -111,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     )
     add_render(commands)
+    add_fleet(commands)
     return parser
 
 
