@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from firmware_sim.cli_device import add_device_flags, body_options
 from firmware_sim.cli_fleet import add_fleet
-from firmware_sim.cli_stories import add_render
+from firmware_sim.cli_stories import add_render, add_score
 from firmware_sim.errors import Exit, SimError
 
 _MAX_PIXELS = 120_000_000
@@ -113,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_render(commands)
     add_fleet(commands)
+    add_score(commands)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""The commands about stories: `render`."""
+"""The commands about stories: `render` and `score`."""
 
 from __future__ import annotations
 
@@ -112,3 +112,75 @@ def _seed(text: str) -> int:
     if not 0 <= value < 2**31:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 2147483647")
     return value
+
+
+_SCORE_EXAMPLES = """examples:
+  bodycam-sim score --truth walk-up.jsonl --received got.jsonl --start-at 1700000000
+      what the camera at 1700000000 showed, against what a subscriber got
+  bodycam-sim score --truth t.jsonl --received r.jsonl --start-at 1700000000 \\
+      --report report.json --story walk-up --html walk-up.html
+      with the agent's run report (alerts lost, tracks), held to the story's bounds, as a page
+
+A line of the received file: {"topic": …, "received_at": seconds since 1970, "payload": …}.
+
+exit codes: 0 done (and as good as the story expects), 1 worse than it expects, 64 usage, 65 not the
+right kind of file, 66 no such file, 74 the page cannot be written
+"""
+_WORSE = 1
+
+
+def add_score(commands: Any) -> None:
+    """`bodycam-sim score`."""
+    command = commands.add_parser(
+        "score",
+        help="compare what a receiver got with what was there",
+        description="Compare what an independent receiver got with what was really there.",
+        epilog=_SCORE_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(do=_score)
+    add = command.add_argument
+    add("--truth", type=Path, required=True, metavar="FILE", help="of `bodycam-sim render`")
+    add("--received", type=Path, required=True, metavar="FILE", help="every message, JSON lines")
+    add(
+        "--start-at",
+        type=float,
+        required=True,
+        metavar="EPOCH",
+        help="capture time of the first frame, seconds since 1970",
+    )
+    add("--report", type=Path, metavar="FILE", help="of `bodycam-agent run --report`")
+    add("--story", metavar="STORY", help="hold the score to what this story expects")
+    add("--late-s", type=float, metavar="S", help="alerts that come later than this are late")
+    add("--html", type=Path, metavar="FILE", help="write a page with a timeline")
+    add("--json", action="store_true", help="the score as JSON on stdout instead of a table")
+
+
+def _score(arguments: argparse.Namespace) -> int:
+    from firmware_sim.score.bounds import shortfalls
+    from firmware_sim.score.files import read_received, read_report, read_truth
+    from firmware_sim.score.html import as_html
+    from firmware_sim.score.scoring import score
+    from firmware_sim.score.table import as_table
+    from firmware_sim.story.loading import load_story
+
+    made = score(
+        read_truth(arguments.truth),
+        read_received(arguments.received),
+        start_at=arguments.start_at,
+        late_s=arguments.late_s,
+        report=read_report(arguments.report) if arguments.report else None,
+    )
+    problems = []
+    if arguments.story is not None:
+        problems = shortfalls(load_story(arguments.story)[1].expect, made)
+    if arguments.html is not None:
+        try:
+            arguments.html.write_text(as_html(made), encoding="utf-8")
+        except OSError as error:
+            reason = f"{arguments.html}: cannot be written ({error.strerror})"
+            raise SimError(reason, Exit.DISK) from None
+    print(json.dumps(made) if arguments.json else as_table(made))
+    for problem in problems:
+        print(f"bodycam-sim: {problem}", file=sys.stderr)
+    return _WORSE if problems else int(Exit.OK)

@@ -87,6 +87,10 @@ def truth_head(name: str, story: Story, setup: SceneSetup) -> dict[str, Any]:
         "frames": setup.frames,
         "identities": len({extra.who for extra in setup.extras}),
         "entries": entries(story),
+        "removed": {e.entry: round(e.at * 1e6) for e in story.events if e.do == "remove_entry"},
+        "clock": [
+            [round(e.at * 1e6), round(e.by_s * 1e6)] for e in story.events if e.do == "shift_clock"
+        ],
     }
 
 

@@ -139,6 +139,8 @@ class Sensor:
         rng = np.random.default_rng((seed, 20))
         shape = (self._size[1] + _SLACK, self._size[0] + _SLACK, 3)
         raw = rng.standard_normal(shape, dtype=np.float32)
+        if self._ir:  # one colour
+            raw[:, :, 1:] = raw[:, :, :1]
         soft = cv2.GaussianBlur(raw, (3, 3), 0.55)
         field = np.clip(soft / soft.std() * _NOISE_SIGMA, -127, 127).astype(np.int8)
         return field, np.ascontiguousarray(field[:, ::-1])

@@ -83,6 +83,9 @@ class Crowd(_Part):
 
 class WatchList(_Part):
     distractors: int = Field(300, ge=0, le=100_000, description="Templates of nobody.")
+    absent: dict[str, str] = Field(
+        {}, description="Entries of people of the cast who do not appear."
+    )
 
 
 class Event(_Part):
@@ -137,27 +140,36 @@ class Story(_Part):
 
     @model_validator(mode="after")
     def _consistent(self) -> Story:
-        known = cast_names()
-        for person in self.people:
-            if person.who not in known:
-                raise ValueError(f"nobody is called {person.who}; the cast is {', '.join(known)}")
-            if person.entry and not may_be_listed(person.who):
-                raise ValueError(f"{person.who} has no photograph for a list")
-            times = [point[0] for point in person.path]
-            if times != sorted(times):
-                raise ValueError(f"the path of {person.who} goes back in time")
-        listed = {(person.who, person.entry) for person in self.people if person.entry}
-        if len({who for who, _ in listed}) != len(listed) or len({e for _, e in listed}) != len(
-            listed
-        ):
-            raise ValueError("an entry is one person, and a person one entry")
-        for person in self.people:
-            if not person.entry and person.who in {who for who, _ in listed}:
-                raise ValueError(f"{person.who} is listed: everybody with that face is")
-        starts = [motion.at for motion in self.camera.motion]
-        if starts != sorted(starts) or starts[0] != 0:
-            raise ValueError("camera.motion begins at 0 and goes on in order of time")
-        late = [event.do for event in self.events if event.at > self.seconds]
-        if late:
-            raise ValueError(f"{late[0]} would happen after the end")
+        problem = _about_people(self) or _about_time(self)
+        if problem:
+            raise ValueError(problem)
         return self
+
+
+def _about_people(story: Story) -> str:
+    """What is wrong with the people; empty when nothing is."""
+    known = cast_names()
+    listed = {(person.who, person.entry) for person in story.people if person.entry}
+    listed |= {(who, entry) for entry, who in story.list.absent.items()}
+    faces = {who for who, _ in listed}
+    for who in [*(person.who for person in story.people), *sorted(faces)]:
+        if who not in known:
+            return f"nobody is called {who}; the cast is {', '.join(known)}"
+        if who in faces and not may_be_listed(who):
+            return f"{who} has no photograph for a list"
+    if len(faces) != len(listed) or len({entry for _, entry in listed}) != len(listed):
+        return "an entry is one person, and a person one entry"
+    open_ = next((p.who for p in story.people if not p.entry and p.who in faces), None)
+    return f"{open_} is listed: everybody with that face is" if open_ else ""
+
+
+def _about_time(story: Story) -> str:
+    for person in story.people:
+        times = [point[0] for point in person.path]
+        if times != sorted(times):
+            return f"the path of {person.who} goes back in time"
+    starts = [motion.at for motion in story.camera.motion]
+    if starts != sorted(starts) or starts[0] != 0:
+        return "camera.motion begins at 0 and goes on in order of time"
+    late = [event.do for event in story.events if event.at > story.seconds]
+    return f"{late[0]} would happen after the end" if late else ""

@@ -55,7 +55,9 @@ def stage(
 
 def entries(story: Story) -> dict[str, str]:
     """Who of the cast is on the list, by entry."""
-    return {person.entry: person.who for person in story.people if person.entry}
+    return {person.entry: person.who for person in story.people if person.entry} | dict(
+        story.list.absent
+    )
 
 
 def _people(story: Story, seed: int) -> list[Extra]:
@@ -86,7 +88,7 @@ def _crowd(story: Story, seed: int) -> list[Extra]:
     crowd = story.crowd
     if crowd is None:
         return []
-    named = {person.who for person in story.people}
+    named = {person.who for person in story.people} | set(entries(story).values())
     rest = [who for who in cast_names() if who not in named]
     rng = np.random.default_rng((seed, 42))
     spots = _rows(crowd, rng) if crowd.rows else _lot(crowd, rng)

@@ -110,7 +110,7 @@ class World:
         self.broker.start()
         self.wire = Wire()
         self.link = Link((self.broker.host, self.broker.port), self.wire.tap)
-        self.faketime = _faketime() if cast.jumps else ""
+        self.faketime = faketime() if cast.jumps else ""
         self.disk = cast.disk and _mount(folder / "disk")
         self.state = (folder / "disk" / "state") if self.disk else folder / "state"
         self.state.mkdir(mode=0o700, parents=True)
@@ -321,7 +321,7 @@ def _mount(place: Path) -> bool:
     return True
 
 
-def _faketime() -> str:
+def faketime() -> str:
     """Where libfaketime is; empty where it is not."""
     folders = [*Path("/usr/lib").glob("*/faketime"), Path("/usr/lib/faketime")]
     folders.append(Path("/usr/lib64/faketime"))

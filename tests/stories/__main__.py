@@ -1,0 +1,89 @@
+"""`make stories`: every shipped story against the unchanged agent.
+
+Writes build/stories.json: per story whether it passed, what it expects and its score. A page for
+each is in build/stories/. Exit code 0 only when all pass.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from firmware_sim.errors import SimError
+from firmware_sim.score.html import as_html
+from firmware_sim.story.loading import load_story, story_names
+from tests.demo.stage import ROOT, StageError
+from tests.stories.play import Play, Played
+
+OUT = ROOT / "build" / "stories"
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", metavar="STORY", help="these only; results are merged")
+    parser.add_argument("--footage", type=Path, default=ROOT / "build" / "assets")
+    options = parser.parse_args()
+    names = options.only or story_names()
+    results = _earlier() if options.only else {}
+    began = time.monotonic()
+    for name in names:
+        results[name] = _play(name, options.footage)
+        _write(results)
+    failed = [name for name in names if not results[name]["passed"]]
+    print(
+        f"\n{len(names) - len(failed)} of {len(names)} stories as expected, "
+        f"{time.monotonic() - began:.0f} s; build/stories.json, pages in build/stories/"
+    )
+    return 1 if failed else 0
+
+
+def _play(name: str, footage: Path) -> dict[str, Any]:
+    _, story = load_story(name)
+    folder = OUT / name
+    shutil.rmtree(folder, ignore_errors=True)
+    expected = story.expect.model_dump(mode="json")
+    try:
+        played = Play(name, story, folder, footage).run()
+    except (StageError, SimError) as error:
+        print(f"FAILED  {name}: {error}")
+        return {"passed": False, "expected": expected, "score": {"error": str(error)}}
+    (folder / "score.html").write_text(as_html(played.score), encoding="utf-8")
+    _tell(name, played)
+    return {"passed": not played.problems, "expected": expected, "score": played.score}
+
+
+def _tell(name: str, played: Played) -> None:
+    score = played.score
+    came = score["found"] + score["missed"]
+    late = score["time_to_alert_s"]
+    print(
+        f"{'FAILED' if played.problems else 'passed'}  {name:22} {played.seconds:5.1f} s  "
+        f"found {score['found']}/{came}, false {score['false_alerts']['count']}, "
+        f"{'-' if late is None else format(late['median'], '.1f')} s to the alert, "
+        f"tracks {score['tracks_per_person']} a person",
+        flush=True,
+    )
+    for problem in played.problems:
+        print(f"        {problem}")
+
+
+def _earlier() -> dict[str, Any]:
+    path = ROOT / "build" / "stories.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def _write(results: dict[str, Any]) -> None:
+    path = ROOT / "build" / "stories.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,319 @@
+"""Plays one story against the unchanged agent, and scores it.
+
+Everybody is a process of its own, through the real command lines: broker, subscriber, agent. The
+camera is a thread here, since what happens to it happens between two frames.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from agent.adapters.control_socket import ask, socket_path
+from agent.messages.control import ControlRequest
+from firmware_sim.footage import quieten_decoders
+from firmware_sim.player import Encoder
+from firmware_sim.render import truth_head
+from firmware_sim.scene.cast import photograph
+from firmware_sim.scene.scene import Scene
+from firmware_sim.score.bounds import shortfalls
+from firmware_sim.score.scoring import score
+from firmware_sim.story.format import Event, Story
+from firmware_sim.story.staging import entries, stage
+from tests.demo.stage import AGENT, ROOT, Stage, StageError
+from tests.stories.camera import Action, Gap, Shot, StoryCamera
+from tests.stories.surroundings import Surroundings
+from tests.support.receiver import lines
+
+SUBSCRIBER = (sys.executable, "-m", "tests.stories.subscriber")
+_RUN_S, _ARRIVE_S, _START_S = 180.0, 20.0, 30.0
+_GROUNDS = ("--basis", "consent", "--purpose", "test", "--authorisation", "STORY-1")
+_NOTHING_SENT = 75
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of a story.
+
+    Attributes:
+        score: the score sheet.
+        problems: what is worse than expected.
+        alerts: (type, entry) of every distinct alert, in order.
+        report: the agent's.
+        seconds: it took.
+    """
+
+    score: dict[str, Any]
+    problems: list[str]
+    alerts: list[tuple[str, str]]
+    report: dict[str, Any]
+    seconds: float
+
+
+class Play:
+    """One story being played.
+
+    Args:
+        name, story: which.
+        folder: for everything that is written.
+        footage: the pinned films and photographs.
+        film: play this file instead of the story's camera; what happens beside it is left out.
+        size: another size of the picture.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        story: Story,
+        folder: Path,
+        footage: Path,
+        *,
+        film: Path | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        self._name, self._story, self._folder, self._footage = name, story, folder, footage
+        self._film = film
+        self._setup = stage(story, size=size)
+        self._truth: list[dict[str, Any]] = [truth_head(name, story, self._setup)]
+        self._state = folder / "state"
+        self._received = folder / "received.jsonl"
+        self._live = story.pace == "live" and film is None
+        self._lens: StoryCamera | None = None
+
+    def run(self) -> Played:
+        """Play it to its end.
+
+        Raises:
+            StageError: somebody of the cast failed.
+        """
+        quieten_decoders()
+        began = time.monotonic()
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with Stage(self._folder) as cast, Surroundings(cast, self._folder, self._story) as around:
+            self._enrol(cast)
+            cast.broker.start()
+            around.start()
+            self._subscribe(cast)
+            start_at, report = self._watch(cast, around)
+            self._await_alerts(report["alerts"]["raised"])
+        return self._judge(start_at, report, time.monotonic() - began)
+
+    def _enrol(self, cast: Stage) -> None:
+        until = (datetime.now(timezone.utc) + timedelta(days=2)).date().isoformat()
+        common = [*_GROUNDS, "--not-after", until, "--state-dir", str(self._state)]
+        count = str(self._story.list.distractors)
+        if count != "0":
+            seeded = ["--distractors", count, "--seed", "1"]
+            cast.once("enrol", [*AGENT, "watchlist", "import", *seeded, *common])
+        for entry, who in entries(self._story).items():
+            photo = self._folder / f"{entry}.png"
+            cv2.imwrite(str(photo), photograph(who, self._footage))
+            named = ["--subject", f"S-{entry}", "--entry", entry]
+            cast.once("enrol", [*AGENT, "watchlist", "enrol", str(photo), *named, *common])
+
+    def _subscribe(self, cast: Stage) -> None:
+        ready = self._folder / "subscriber.ready"
+        command = [*SUBSCRIBER, "--port", str(cast.broker.port)]
+        command += ["--out", str(self._received), "--ready-file", str(ready)]
+        process = cast.start("subscriber", command)
+        _until(ready.exists, "the subscriber is there", process)
+
+    def _watch(self, cast: Stage, around: Surroundings) -> tuple[float, dict[str, Any]]:
+        """Capture time of the first frame, and the agent's report."""
+        if self._film is not None:
+            for _ in self._shots():
+                """For the truth alone."""
+            start_at = time.time()
+            self._agent(cast, around, str(self._film)).wait(_RUN_S)
+            return start_at, self._report()
+        shots = list(self._shots()) if self._live else self._shots()
+        self._lens = StoryCamera(
+            shots, live=self._live, actions=self._actions(around), gaps=self._gaps()
+        )
+        try:
+            self._lens.start()
+            agent = self._agent(cast, around, self._lens.url)
+            if self._live:
+                _until(self._lens.over.is_set, "the story is over", agent, self._story.seconds + 60)
+                self._delivered()
+                agent.terminate()
+            _finished(agent, self._lens)
+        finally:
+            self._lens.close()
+        return self._lens.start_at, self._report()
+
+    def _agent(self, cast: Stage, around: Surroundings, source: str) -> subprocess.Popen[bytes]:
+        pace = ["--pace", "live" if self._live else "max"]
+        arm = ["--reason", "story", "--authorisation", "STORY-1"]
+        paths = ["--state-dir", str(self._state), "--report", str(self._folder / "report.json")]
+        options = [
+            part for key, value in around.settings().items() for part in ("--set", f"{key}={value}")
+        ]
+        command = [*AGENT, "run", "--source", source, *pace, *arm, *paths, *options]
+        return around.start_agent(command)
+
+    def _report(self) -> dict[str, Any]:
+        path = self._folder / "report.json"
+        if not path.exists():
+            raise StageError(f"the agent wrote no report; see {self._folder}/agent.log")
+        report: dict[str, Any] = json.loads(path.read_text())
+        return report
+
+    def _shots(self) -> Iterator[Shot]:
+        scene = Scene(self._setup, self._footage)
+        encode = Encoder(self._story.camera.jpeg_quality)
+        for number in range(self._setup.frames):
+            image, truth = scene.frame(number)
+            self._truth.append(truth.as_json())
+            yield encode(image), truth.at_us
+
+    def _actions(self, around: Surroundings) -> list[Action]:
+        found: list[Action] = []
+        for event in self._story.events:
+            at_us = round(event.at * 1e6)
+            if event.do == "cut_link":
+                back_us = at_us + round(event.seconds * 1e6)
+                found += [
+                    Action(at_us, "cut", around.cut_link),
+                    Action(back_us, "mend", around.mend_link),
+                ]
+            elif event.do not in ("stall_camera", "drop_camera"):
+                found.append(Action(at_us, event.do, self._doing(event, around)))
+        return sorted(found, key=lambda action: action.at_us)
+
+    def _doing(self, event: Event, around: Surroundings) -> Callable[[], None]:
+        if event.do == "remove_entry":
+            return lambda: self._remove(event.entry)
+        if event.do in ("arm", "disarm"):
+            return lambda: self._order(event.do)
+        if event.do == "shift_clock":
+            return lambda: self._shift(event.by_s, around)
+        if event.do == "battery":
+            return lambda: around.battery(event.percent)
+        return lambda: around.heat(event.celsius)
+
+    def _remove(self, entry: str) -> None:
+        self._settle()
+        before = self._ask("report")["watchlist"]["version"]
+        command = [*AGENT, "watchlist", "remove", entry, "--state-dir", str(self._state)]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        _until(lambda: self._ask("report")["watchlist"]["version"] > before, "the list changed")
+
+    def _order(self, command: str) -> None:
+        self._settle()
+        extra = {"authorisation": "STORY-1"} if command == "arm" else {}
+        self._ask(command, reason="story", **extra)
+
+    def _shift(self, by_s: float, around: Surroundings) -> None:
+        assert self._lens is not None
+        self._settle()
+        around.shift_clock(by_s)
+        self._lens.jump_s += by_s
+
+    def _settle(self) -> None:
+        """In lock-step nothing happens before every frame shown has been worked on."""
+        if self._live:
+            return
+        assert self._lens is not None
+        shown = self._lens.shown
+
+        def done() -> bool:
+            frames = self._ask("report")["frames"]
+            return bool(frames["processed"] + frames["dropped"] >= shown)
+
+        _until(done, "every frame is worked on")
+
+    def _ask(self, command: str, **fields: str) -> dict[str, Any]:
+        request = ControlRequest.model_validate({"command": command, **fields})
+        reply = ask(socket_path(self._state, os.environ.get("RUNTIME_DIRECTORY")), request)
+        if not reply.ok:
+            raise StageError(f"{command}: {reply.error}")
+        return reply.data
+
+    def _gaps(self) -> list[Gap]:
+        return [
+            Gap(
+                round(event.at * 1e6),
+                round((event.at + event.seconds) * 1e6),
+                hang_up=event.do == "drop_camera",
+            )
+            for event in self._story.events
+            if event.do in ("stall_camera", "drop_camera")
+        ]
+
+    def _delivered(self) -> None:
+        """Wait until nothing waits for the broker; an agent that cannot deliver is told in time."""
+        deadline = time.monotonic() + _ARRIVE_S
+        while self._ask("report")["alerts"]["pending"] and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+    def _await_alerts(self, raised: int) -> None:
+        """The last words of the agent come after every alert; give them time to arrive."""
+        deadline = time.monotonic() + _ARRIVE_S
+        while time.monotonic() < deadline:
+            got = lines(self._received)
+            offline = any(
+                line["topic"].endswith("/state") and not line["payload"].get("online", True)
+                for line in got
+            )
+            if offline and len(_alerts(got)) >= raised:
+                return
+            time.sleep(0.02)
+
+    def _judge(self, start_at: float, report: dict[str, Any], seconds: float) -> Played:
+        got = lines(self._received)
+        made = score(
+            self._truth,
+            got,
+            start_at=start_at,
+            late_s=self._story.expect.late_s if self._live else None,
+            report=report,
+        )
+        truth = "\n".join(json.dumps(line) for line in self._truth)
+        (self._folder / "truth.jsonl").write_text(truth + "\n")
+        problems = shortfalls(self._story.expect, made)
+        return Played(made, problems, _alerts(got), report, seconds)
+
+
+def _alerts(got: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    once = {
+        line["payload"]["id"]: (line["payload"]["type"], line["payload"]["data"]["entry"])
+        for line in got
+        if line["topic"].endswith("/match") and "entry" in line["payload"].get("data", {})
+    }
+    return list(once.values())
+
+
+def _finished(agent: subprocess.Popen[bytes], lens: StoryCamera) -> None:
+    deadline = time.monotonic() + _RUN_S
+    while agent.poll() is None:
+        if lens.error is not None:
+            raise StageError(f"the story stopped: {lens.error!r}")
+        if time.monotonic() > deadline:
+            raise StageError(f"the agent did not end within {_RUN_S:g} s")
+        time.sleep(0.05)
+    if agent.returncode not in (0, _NOTHING_SENT):
+        raise StageError(f"the agent ended with exit code {agent.returncode}")
+
+
+def _until(
+    holds: Callable[[], bool],
+    what: str,
+    process: subprocess.Popen[bytes] | None = None,
+    timeout_s: float = _START_S,
+) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > deadline or (process is not None and process.poll() is not None):
+            raise StageError(f"never: {what}")
+        time.sleep(0.02)
