@@ -12,8 +12,10 @@ def shortfalls(expect: Expect, score: Mapping[str, Any]) -> list[str]:
     """What is worse than expected, one line each; empty when the story passes."""
     alerts = score["alerts"]
     upper = [
+        ("appearances found", score["found"], expect.found_at_most),
         ("appearances missed", score["missed"], expect.missed_at_most),
         ("false alerts", score["false_alerts"]["count"], expect.false_alerts_at_most),
+        ("first alerts", alerts["first"], expect.first_alerts_at_most),
         ("alerts lost", alerts["lost"], expect.lost_at_most),
         ("alerts late", alerts["late"], expect.late_at_most),
         ("privacy breaches", score["breaches"]["count"], expect.breaches_at_most),

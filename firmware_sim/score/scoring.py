@@ -71,6 +71,7 @@ def score(
         "alerts": {
             "received": len(got),
             "distinct": len(firsts),
+            "first": sum(not alert.update for alert in firsts),
             "raised": raised,
             "lost": None if raised is None else max(0, raised - len(firsts)),
             "late": None if late_s is None else sum(_late(alert, late_s) for alert in firsts),

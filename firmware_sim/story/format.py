@@ -107,6 +107,8 @@ class Expect(_Part):
     """Bounds of the score; whoever misses one fails the story."""
 
     found_at_least: int = Field(description="Appearances of listed people with an alert.")
+    found_at_most: int | None = Field(None, description="More would mean it looked while disarmed.")
+    first_alerts_at_most: int | None = Field(None, description="Without updates: none doubled.")
     missed_at_most: int = Field(0, description="Appearances without.")
     false_alerts_at_most: int = 0
     lost_at_most: int = Field(0, description="Raised by the agent, never received.")

@@ -67,31 +67,38 @@ class StoryCamera:
         self.shown = 0
         self.start_at = 0.0
         self.jump_s = 0.0
-        self._open(0)
-        self.port = self._server.server_port
+        self._feed = Feed(self._stop, lockstep=not live)
+        self._server = CameraServer(HOST, 0, self._feed)
         self._thread = threading.Thread(target=self._run, name="story", daemon=True)
+        self._serving = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="http", daemon=True
+        )
+
+    @property
+    def port(self) -> int:
+        return self._server.server_port
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}/stream.mjpg"
+        return self._server.url
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in (self._serving, self._thread):
+            thread.start()
 
     def close(self) -> None:
         """End at once."""
         self._stop.set()
-        self._hung_up.set()
-        if self._thread.ident:
-            self._thread.join(10)
-        self._shut()
+        self._thread.join(10)
+        self._server.shutdown()
+        self._server.server_close()
 
     def _run(self) -> None:
         try:
             self._play()
         except BaseException as error:  # noqa: BLE001 - told by whoever plays the story
             self.error = error
-            self._hung_up.set()
+            self._stop.set()
 
     def _play(self) -> None:
         if not self._feed.wait_for_viewer():
@@ -117,11 +124,9 @@ class StoryCamera:
                 self._actions.pop(0).do()
             self._wait_for(at_us)
             gap = next((g for g in self._gaps if g.from_us <= at_us < g.to_us), None)
+            self._feed.switch(on=gap is None or not gap.hang_up)
             if gap is None:
-                self._come_back()
                 yield jpeg, at_us
-            elif gap.hang_up and not self._hung_up.is_set():
-                self._shut()
         for action in self._actions:
             self._wait_for(action.at_us)
             action.do()
@@ -129,24 +134,3 @@ class StoryCamera:
     def _wait_for(self, at_us: int) -> None:
         if self._live:
             self._stop.wait(max(0.0, self._began + at_us / 1e6 - time.monotonic()))
-
-    def _come_back(self) -> None:
-        if not self._hung_up.is_set():
-            return
-        self._open(self.port)
-        if not self._live:
-            self._feed.wait_for_viewer()
-
-    def _open(self, port: int) -> None:
-        self._hung_up = threading.Event()
-        self._feed = Feed(self._hung_up, lockstep=not self._live)
-        self._server = CameraServer(HOST, port, self._feed)
-        threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="http", daemon=True
-        ).start()
-
-    def _shut(self) -> None:
-        """As a camera that is switched off: no closing boundary."""
-        self._hung_up.set()
-        self._server.shutdown()
-        self._server.server_close()

@@ -99,13 +99,13 @@ class Play:
         quieten_decoders()
         began = time.monotonic()
         self._folder.mkdir(parents=True, exist_ok=True)
-        with Stage(self._folder) as cast, Surroundings(cast, self._folder, self._story) as around:
+        with Stage(self._folder) as cast:
             self._enrol(cast)
             cast.broker.start()
-            around.start()
             self._subscribe(cast)
-            start_at, report = self._watch(cast, around)
-            self._await_alerts(report["alerts"]["raised"])
+            with Surroundings(cast, self._folder, self._story) as around:
+                start_at, report = self._watch(around)
+                self._await_alerts(report["alerts"]["raised"])
         return self._judge(start_at, report, time.monotonic() - began)
 
     def _enrol(self, cast: Stage) -> None:
@@ -128,13 +128,13 @@ class Play:
         process = cast.start("subscriber", command)
         _until(ready.exists, "the subscriber is there", process)
 
-    def _watch(self, cast: Stage, around: Surroundings) -> tuple[float, dict[str, Any]]:
+    def _watch(self, around: Surroundings) -> tuple[float, dict[str, Any]]:
         """Capture time of the first frame, and the agent's report."""
         if self._film is not None:
             for _ in self._shots():
                 """For the truth alone."""
             start_at = time.time()
-            self._agent(cast, around, str(self._film)).wait(_RUN_S)
+            self._agent(around, str(self._film)).wait(_RUN_S)
             return start_at, self._report()
         shots = list(self._shots()) if self._live else self._shots()
         self._lens = StoryCamera(
@@ -142,7 +142,7 @@ class Play:
         )
         try:
             self._lens.start()
-            agent = self._agent(cast, around, self._lens.url)
+            agent = self._agent(around, self._lens.url)
             if self._live:
                 _until(self._lens.over.is_set, "the story is over", agent, self._story.seconds + 60)
                 self._delivered()
@@ -152,7 +152,7 @@ class Play:
             self._lens.close()
         return self._lens.start_at, self._report()
 
-    def _agent(self, cast: Stage, around: Surroundings, source: str) -> subprocess.Popen[bytes]:
+    def _agent(self, around: Surroundings, source: str) -> subprocess.Popen[bytes]:
         pace = ["--pace", "live" if self._live else "max"]
         arm = ["--reason", "story", "--authorisation", "STORY-1"]
         paths = ["--state-dir", str(self._state), "--report", str(self._folder / "report.json")]
@@ -178,17 +178,11 @@ class Play:
             yield encode(image), truth.at_us
 
     def _actions(self, around: Surroundings) -> list[Action]:
-        found: list[Action] = []
-        for event in self._story.events:
-            at_us = round(event.at * 1e6)
-            if event.do == "cut_link":
-                back_us = at_us + round(event.seconds * 1e6)
-                found += [
-                    Action(at_us, "cut", around.cut_link),
-                    Action(back_us, "mend", around.mend_link),
-                ]
-            elif event.do not in ("stall_camera", "drop_camera"):
-                found.append(Action(at_us, event.do, self._doing(event, around)))
+        found = [
+            Action(round(event.at * 1e6), event.do, self._doing(event, around))
+            for event in self._story.events
+            if event.do not in ("stall_camera", "drop_camera")
+        ]
         return sorted(found, key=lambda action: action.at_us)
 
     def _doing(self, event: Event, around: Surroundings) -> Callable[[], None]:
@@ -196,6 +190,8 @@ class Play:
             return lambda: self._remove(event.entry)
         if event.do in ("arm", "disarm"):
             return lambda: self._order(event.do)
+        if event.do == "cut_link":
+            return lambda: around.cut_link(event.seconds)
         if event.do == "shift_clock":
             return lambda: self._shift(event.by_s, around)
         if event.do == "battery":

@@ -1,65 +1,76 @@
-"""What is around the agent besides the picture: the link to the broker, files of the hardware, the
-wall clock. Only what a story uses is there.
+"""What is around the agent besides the picture: the camera's body with battery, heat and gpsd, the
+link to the broker, the wall clock.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from firmware_sim.body import AnyCommand, Body, BodyOptions
+from firmware_sim.device import Ambient, Charge, Heated
+from firmware_sim.link import Link
 from firmware_sim.story.format import Story
 from tests.chaos.world import faketime
 from tests.demo.stage import Stage
-from tests.support.link import Link
 
-Setting = str | float | bool
+_TICK_S = 0.2
 
 
 class Surroundings:
-    """Of one story.
+    """Of one story, from its broker's start to its end.
 
     Args:
-        cast: starts processes and ends them.
+        cast: starts processes and ends them; its broker runs.
         folder: for the files.
-        story: what it needs is read from its events.
+        story: what it does besides the picture is read from its events.
     """
 
     def __init__(self, cast: Stage, folder: Path, story: Story) -> None:
-        self._cast, self._folder, self._story = cast, folder, story
-        self._does = {event.do for event in story.events}
-        self._link: Link | None = None
+        self._cast, self._story = cast, story
+        self._sys = folder / "sys"
         self._clock = folder / "wall"
         self._shift_s = 0.0
+        self._link = Link((cast.broker.host, cast.broker.port))
+        self._body = Body(
+            BodyOptions(sysfs=self._sys, gps_port=0), now=time.monotonic(), wall=time.time()
+        )
+        self._ended = threading.Event()
+        self._ticking = threading.Thread(target=self._tick, name="body", daemon=True)
+        self._ticking.start()
+        self._set_clock()
 
     def __enter__(self) -> Surroundings:  # noqa: PYI034
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._link is not None:
-            self._link.close()
+        self._ended.set()
+        self._ticking.join()
+        self._body.close()
+        self._link.close()
 
-    def start(self) -> None:
-        """The broker must run."""
-        if "cut_link" in self._does:
-            self._link = Link((self._cast.broker.host, self._cast.broker.port))
-        if self._does & {"battery", "heat"}:
-            self.battery(90)
-            self.heat(40)
-        self._set_clock()
-
-    def settings(self) -> dict[str, Setting]:
-        """What the agent has to be told."""
-        port = self._cast.broker.port if self._link is None else self._link.port
-        made: dict[str, Setting] = {"mqtt.host": self._cast.broker.host, "mqtt.port": port}
-        if self._does & {"battery", "heat"}:
-            made["hardware.sysfs_root"] = str(self._folder / "sys")
+    def settings(self) -> dict[str, str | float | bool]:
+        """What the agent has to be told. The governor goes by the load of the machine, so that in
+        lock-step it would make alerts depend on it.
+        """
+        made: dict[str, str | float | bool] = {
+            "mqtt.host": "127.0.0.1",
+            "mqtt.port": self._link.port,
+            "hardware.sysfs_root": str(self._sys.resolve()),
+            "hardware.led": "sim:red:status",
+            "gps.enabled": "true",
+            "gps.port": self._body.gps_port or 0,
+            "governor.enabled": "true" if self._story.pace == "live" else "false",
+        }
         return made | self._story.settings
 
     def start_agent(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         """With a wall clock that can be set, where the story sets it."""
-        if "shift_clock" not in self._does:
+        if not any(event.do == "shift_clock" for event in self._story.events):
             return self._cast.start("agent", command)
         environment = {
             **os.environ,
@@ -71,37 +82,30 @@ class Surroundings:
         }
         return self._cast.start("agent", command, environment)
 
-    def cut_link(self) -> None:
+    def cut_link(self, seconds: float) -> None:
         """Nothing passes, and nobody gets a connection."""
-        assert self._link is not None
-        self._link.weather.refusing = True
-        self._link.cut()
+        self._link.cut(seconds)
 
-    def mend_link(self) -> None:
-        assert self._link is not None
-        self._link.weather.refusing = False
+    def battery(self, percent: float) -> None:
+        self._apply(Charge(percent))
+
+    def heat(self, celsius: float) -> None:
+        self._apply(Ambient(celsius))
+        self._apply(Heated(celsius))
 
     def shift_clock(self, by_s: float) -> None:
+        """The agent's wall clock; nothing that is monotonic."""
         self._shift_s += by_s
         self._set_clock()
 
-    def battery(self, percent: float) -> None:
-        self._write("class/power_supply/battery/type", "Battery")
-        self._write("class/power_supply/battery/status", "Discharging")
-        self._write("class/power_supply/battery/capacity", str(round(percent)))
+    def _apply(self, command: AnyCommand) -> None:
+        self._body.apply(command, now=time.monotonic())
 
-    def heat(self, celsius: float) -> None:
-        self._write("class/thermal/thermal_zone0/type", "cpu-thermal")
-        self._write("class/thermal/thermal_zone0/temp", str(round(celsius * 1000)))
+    def _tick(self) -> None:
+        while not self._ended.wait(_TICK_S):
+            self._body.tick(now=time.monotonic())
 
     def _set_clock(self) -> None:
         part = self._clock.with_suffix(".part")
         part.write_text(f"{self._shift_s:+f}\n")
         part.replace(self._clock)
-
-    def _write(self, name: str, text: str) -> None:
-        path = self._folder / "sys" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_text(text + "\n")
-        part.replace(path)

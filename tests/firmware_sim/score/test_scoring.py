@@ -143,7 +143,8 @@ def test_a_clock_that_was_set_does_not_confuse() -> None:
 def test_copies_count_once_and_what_never_came_is_lost() -> None:
     report = {**REPORT, "alerts": {"raised": 3}}
     made = scored(truth(*SEEN), alert(1.0), alert(1.0), alert(1.5, id_="B"), report=report)
-    assert made["alerts"] == {"received": 3, "distinct": 2, "raised": 3, "lost": 1, "late": None}
+    counts = {"received": 3, "distinct": 2, "first": 2, "raised": 3, "lost": 1, "late": None}
+    assert made["alerts"] == counts
 
 
 def test_late_is_late_in_real_time_only() -> None:
@@ -215,6 +216,8 @@ def test_a_score_as_expected_falls_short_of_nothing() -> None:
         ({"time_to_alert_s_at_most": 0.5}, "1 s to the alert"),
         ({"distance_m_at_least": 3.5}, "3 m away"),
         ({"tracks_per_person_at_most": 2.5}, "3 tracks per person"),
+        ({"first_alerts_at_most": 0}, "1 first alerts, at most 0"),
+        ({"found_at_most": 0}, "1 appearances found, at most 0"),
         ({"states": ("disarmed",)}, "never told that it is disarmed"),
     ],
 )
