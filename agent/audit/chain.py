@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from agent.messages import iso_utc
@@ -176,7 +177,7 @@ def read_record(line: bytes) -> dict[str, Any]:
         raise ValueError("not an audit record")
     if canonical(record) != line:
         raise ValueError("not written by this program (not canonical)")
-    if type(record["seq"]) is not int or not _matches(_TIME, record["time"]):
+    if type(record["seq"]) is not int or not _is_time(record["time"]):
         raise ValueError("seq or time is not one")
     body = {key: value for key, value in record.items() if key != "hash"}
     if hashlib.sha256(canonical(body)).hexdigest() != record["hash"]:
@@ -211,6 +212,16 @@ def _allowed(rule: _Rule, value: object) -> bool:
     if rule is _COUNT:
         return type(value) is int and 0 <= value <= _MAX_COUNT
     return _matches(rule, value)
+
+
+def _is_time(value: object) -> bool:
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value[:-1])
+    except ValueError:
+        return False
+    return True
 
 
 def _matches(pattern: re.Pattern[str] | None, value: object) -> bool:

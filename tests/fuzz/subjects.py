@@ -33,6 +33,7 @@ from agent.watchlist.bundle import (
 )
 from agent.watchlist.columns import Columns
 from agent.watchlist.sharding import fingerprints
+from tests.fuzz.logs import log_subjects
 from tests.fuzz.metadata import metadata_subject
 from tests.fuzz.mutate import Container, in_one, joined, parted, scramble, twist
 from tests.fuzz.watch import Subject
@@ -59,6 +60,7 @@ def subjects() -> tuple[Subject, ...]:
         sealing_subject(),
         *(message_subject(kind, fields) for kind, fields in _MESSAGES),
         *wire_subjects(),
+        *log_subjects(),
         metadata_subject(),
     )
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -152,3 +153,11 @@ def test_what_may_not_be_recorded_is_found_even_behind_a_good_hash(monkeypatch):
 def test_no_kind_has_room_for_a_name_or_a_picture():
     fields = {field for rules in KINDS.values() for field in rules}
     assert not fields & {"name", "template", "vector", "image", "crop", "box", "photo", "file"}
+
+
+@pytest.mark.parametrize("time", ["2027-13-01T00:00:00.000Z", "2027-02-30T00:00:00.000Z", "now"])
+def test_a_time_that_there_is_not_is_no_record(time):
+    body = {"fields": {}, "kind": "enrol", "prev": GENESIS, "seq": 0, "time": time}
+    record = {**body, "hash": hashlib.sha256(canonical(body)).hexdigest()}
+    with pytest.raises(ValueError, match="seq or time is not one"):
+        read_record(canonical(record))
