@@ -15,11 +15,13 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firmware_sim.errors import Exit, SimError
 from firmware_sim.fleet_broker import Broker, Usage
-from firmware_sim.fleet_receiver import Receiver
+
+if TYPE_CHECKING:
+    from firmware_sim.fleet_receiver import Receiver
 
 WORKER = (sys.executable, "-m", "agent.hub.fleet_worker")
 PER_WORKER = 75
@@ -72,6 +74,8 @@ def run_fleet(options: FleetOptions, say: Callable[[str], None]) -> dict[str, An
     Raises:
         SimError: no broker, a worker that fails, or devices that cannot connect.
     """
+    from firmware_sim.fleet_receiver import Receiver
+
     with ExitStack() as undo:
         broker = undo.enter_context(Broker(options.broker))
         receiver = undo.enter_context(Receiver(broker.host, broker.port))

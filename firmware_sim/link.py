@@ -15,9 +15,12 @@ import struct
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+Tap = Callable[[bytes], None]
+"""Told what passes in one direction."""
 _CHUNK = 4096
 _BACKLOG_BYTES = 64 * 1024
 """In each direction; then the sender feels it."""
@@ -60,8 +63,9 @@ class Weather:
 class _Pair:
     """One connection, both ends of it."""
 
-    def __init__(self, near: socket.socket, far: socket.socket) -> None:
+    def __init__(self, near: socket.socket, far: socket.socket, taps: tuple[Tap, Tap]) -> None:
         self.ends = (near, far)
+        self.taps = taps
         self.swallowing = False
         self.closed = threading.Event()
 
@@ -111,6 +115,8 @@ class Link:
         to: host and port.
         port: where to listen; 0: a free one.
         seed: of the jitter.
+        tap: called for each new connection; what it returns is told what was read from those who
+            connected, and what is about to be passed on to them.
 
     Attributes:
         weather: to be changed at will.
@@ -118,7 +124,15 @@ class Link:
         bytes: passed so far, from those who connected and to them.
     """
 
-    def __init__(self, to: tuple[str, int], *, port: int = 0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        to: tuple[str, int],
+        tap: Callable[[], tuple[Tap, Tap]] = lambda: (_deaf, _deaf),
+        *,
+        port: int = 0,
+        seed: int = 0,
+    ) -> None:
+        self._tap = tap
         self.weather = Weather()
         self.cuts = 0
         self.bytes = [0, 0]
@@ -209,7 +223,7 @@ class Link:
         for end in (near, far):
             end.settimeout(None)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        pair = _Pair(near, far)
+        pair = _Pair(near, far, self._tap())
         with self._lock:
             self._pairs.append(pair)
             lots = [random.Random(self._lot.random()) for _ in (0, 1)]  # noqa: S311
@@ -228,6 +242,8 @@ class Link:
                         self._drain(pair, sink, way, number)
                         break
                     if data and not pair.swallowing:
+                        if number == 0:
+                            pair.taps[0](data)
                         way.take(data, self.weather, time.monotonic())
                 else:
                     pair.closed.wait(self._pause_s(way))
@@ -253,6 +269,8 @@ class Link:
         while way.waiting and not self._stalled() and way.waiting[0][0] <= time.monotonic():
             _, data = way.waiting.popleft()
             if not pair.swallowing:
+                if number == 1:
+                    pair.taps[1](data)
                 sink.sendall(data)
                 self.bytes[number] += len(data)
 
@@ -263,3 +281,7 @@ def _read(source: socket.socket, wait_s: float) -> bytes | None:
     if not ready:
         return b""
     return source.recv(_CHUNK) or None
+
+
+def _deaf(_data: bytes) -> None:
+    """Of a link that nobody listens to."""

@@ -163,3 +163,13 @@ def test_nobody_behind_it_is_a_closed_connection() -> None:
     with connect(link) as peer:
         assert peer.recv(1) == b""
     link.close()
+
+
+def test_taps_hear_both_directions_of_each_connection() -> None:
+    echo, heard = Echo(), ([], [])
+    link = Link(echo.address, lambda: (heard[0].append, heard[1].append))
+    with connect(link) as peer:
+        timed(peer, b"hello")
+    link.close()
+    echo.close()
+    assert (b"".join(heard[0]), b"".join(heard[1])) == (b"hello", b"hello")
