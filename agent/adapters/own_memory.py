@@ -28,7 +28,7 @@ def seal_memory() -> None:
     Where the C library cannot overwrite (it is not glibc), that is left out: `overwrites` tells.
     """
     with suppress(OSError, ValueError):  # a sandbox may forbid it, and has set it then
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     overwrite = getattr(libc, "mallopt", None)

@@ -70,8 +70,10 @@ def register(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    from agent.adapters.own_memory import seal_memory
     from agent.app.build import RunOptions, build_agent
 
+    seal_memory()  # again: whoever called this may not be the program itself
     options = RunOptions(_timeout(args), _arming(args))
     agent = build_agent(_with_source(args, context), options)
     try:

@@ -32,7 +32,7 @@ from tests.support.agents import gallery_of
 from tests.support.monitors import a_monitor
 
 HZ = 30.0
-ROUNDS = 20
+ROUNDS = 30
 _BUILD = Path(__file__).resolve().parents[2] / "build"
 _M_PERTURB = -6
 
