@@ -86,7 +86,7 @@ class Connection:
         self._over = threading.Event()
         self._reason = ""
         self._reached = self._was_up = False
-        self._other_version = True
+        self._other_version = self._goodbye = True
         self._dialled: Dialled | None = None
         self._socket: PacketSocket | None = None
         self._turns = Turns()
@@ -151,15 +151,21 @@ class Connection:
             self._outgoing.add(message)
 
     def leave(self, final_state: bytes | None, timeout_s: float) -> None:
-        """Publish last words, wait for them to be taken, and end. From another thread only."""
+        """Publish last words, wait for them to be taken, and end. From another thread only.
+
+        A broker that takes none gets no goodbye: then it publishes the will in their place.
+        """
         if final_state is not None and self._client.is_connected():
+            self._goodbye = self._outgoing.room(timeout_s)
+        if final_state is not None and self._client.is_connected() and self._goodbye:
             retain = self._outgoing.limits.retain
             topic = f"{self._settings.topics}/state"
             info = self._client.publish(topic, final_state, qos=1, retain=retain)
             if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
                 info.wait_for_publish(timeout_s)
         self.end("stopped")
-        self._client.disconnect()
+        if self._goodbye:
+            self._client.disconnect()
 
     def end(self, reason: str) -> None:
         """Make `run` return soon."""
@@ -214,9 +220,10 @@ class Connection:
         open until the garbage collector comes by.
         """
         self._over.set()
-        with suppress(Exception):
-            self._client.disconnect()
-            self._client.loop(0.0)
+        if self._goodbye:
+            with suppress(Exception):
+                self._client.disconnect()
+                self._client.loop(0.0)
         if self._socket is not None:
             self._socket.close()
         self._socket = None

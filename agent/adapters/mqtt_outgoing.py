@@ -67,6 +67,7 @@ class Outgoing:
         self._clock = clock
         self._pace = Pace(settings.rate_hz, settings.in_flight, now=clock.monotonic())
         self._lock = threading.Lock()
+        self._settled = threading.Condition(self._lock)
         self._ids: set[str] = set()
         self._open = 0
         self._waiting: deque[Message] = deque()
@@ -100,6 +101,12 @@ class Outgoing:
         """Something may be due before the broker or anybody here says a word."""
         with self._lock:
             return bool(self._waiting) or self._pace.is_low(now=self._clock.monotonic())
+
+    def room(self, timeout_s: float) -> bool:
+        """Let go of what waits here, and wait for a place in the window; whether there is one."""
+        with self._settled:
+            self._waiting.clear()
+            return self._settled.wait_for(lambda: self._open < self.limits.window, timeout_s)
 
     def answered(self, mid: int, code: int) -> None:
         """The broker acknowledged, with this reason code."""
@@ -146,6 +153,7 @@ class Outgoing:
         with self._lock:
             self._ids.discard(entry_id or "")
             self._open -= 1
+            self._settled.notify_all()
         if entry_id is not None:
             self._events.result(entry_id, classify(code), f"broker answered 0x{code:02x}")
         self.pump()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.chaos.wire import Wire
+from tests.chaos.wire import Reaching, Wire
 from tests.support.recording_broker import publish
 
 
@@ -31,3 +31,16 @@ def test_each_connection_begins_with_none_and_what_needs_no_answer_is_not_open()
     hears(publish("ack", b"", 9, 4) + puback(2))
     second(publish("t", b"", 3, 4))
     assert wire.most == [1, 1]
+
+
+def test_each_copy_that_reaches_a_receiver_is_noted_in_both_versions() -> None:
+    for level in (4, 5):
+        reaching = Reaching()
+        says, hears = reaching.tap()
+        says(b"\x10\x0c\x00\x04MQTT" + bytes([level]) + b"\x02\x00\x05\x00\x00")
+        event = b'{"id":"E-1","historical":false}'
+        for byte in publish("bodycam/a/b/match", event, 7, level) + publish("s", b"x", 8, level):
+            hears(bytes([byte]))
+        hears(publish("bodycam/a/b/match", event.replace(b"false", b"true"), 9, level))
+        noted = [(event, historical) for event, historical, _ in reaching.copies]
+        assert noted == [("E-1", False), ("E-1", True)]

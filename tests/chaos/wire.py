@@ -1,12 +1,14 @@
-"""How many publishes of the device were open at once, counted at the wire."""
+"""What passes on the wire: how many publishes of the device are open, and what reaches the hub."""
 
 from __future__ import annotations
 
+import json
 import threading
+import time
 from collections.abc import Iterator
 
 from tests.support.link import Tap
-from tests.support.recording_broker import PUBACK, PUBLISH
+from tests.support.recording_broker import CONNECT, PUBACK, PUBLISH
 
 
 class Wire:
@@ -48,6 +50,63 @@ class Wire:
             self.publishes += 1
             open_now.add(packet_id)
             self.most[number] = max(self.most[number], len(open_now))
+
+
+class Reaching:
+    """When each copy of an event was handed to a receiver's socket, however late that reads it.
+
+    Attributes:
+        copies: (id, historical, monotonic seconds).
+    """
+
+    def __init__(self) -> None:
+        self.copies: list[tuple[str, bool, float]] = []
+
+    def tap(self) -> tuple[Tap, Tap]:
+        """For a new connection of the receiver."""
+        told, level = Packets(), Level()
+
+        def hears(data: bytes) -> None:
+            for kind, flags, body in told.read(data):
+                if kind == PUBLISH and flags & 0b0110:
+                    self._reached(level.payload(body))
+
+        return level.follow, hears
+
+    def _reached(self, payload: bytes) -> None:
+        try:
+            event = json.loads(payload)
+            self.copies.append((event["id"], event["historical"], time.monotonic()))
+        except (ValueError, KeyError, TypeError):
+            pass  # state, health, checkpoints: none of them is live
+
+
+class Level:
+    """Knows which version of MQTT a connection speaks, and with it where a payload begins."""
+
+    def __init__(self) -> None:
+        self._said = Packets()
+        self._level = 0
+
+    def follow(self, data: bytes) -> None:
+        for kind, _, body in self._said.read(data):
+            if kind == CONNECT:
+                self._level = body[6]
+
+    def payload(self, body: bytes) -> bytes:
+        """Of a publish with an answer."""
+        at = 4 + int.from_bytes(body[:2], "big")
+        if self._level == 5:
+            length = shift = 0
+            while True:
+                byte = body[at]
+                at += 1
+                length |= (byte & 127) << shift
+                shift += 7
+                if byte < 128:
+                    break
+            at += length
+        return body[at:]
 
 
 class Packets:

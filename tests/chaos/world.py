@@ -27,7 +27,7 @@ from tests.chaos.device import WHO, Settings
 from tests.chaos.judge import Arrival
 from tests.chaos.observer import FILE as OBSERVER_FILE
 from tests.chaos.observer import arrivals
-from tests.chaos.wire import Wire
+from tests.chaos.wire import Reaching, Wire
 from tests.support.broker import HOST, MOSQUITTO, Broker
 from tests.support.hubs import HubWorld
 from tests.support.link import Link
@@ -110,6 +110,8 @@ class World:
         self.broker.start()
         self.wire = Wire()
         self.link = Link((self.broker.host, self.broker.port), self.wire.tap)
+        self.reaching = Reaching()
+        self.hub_link = Link((self.broker.host, self.broker.port), self.reaching.tap)
         self.faketime = faketime() if cast.jumps else ""
         self.disk = cast.disk and _mount(folder / "disk")
         self.state = (folder / "disk" / "state") if self.disk else folder / "state"
@@ -236,9 +238,14 @@ class World:
             return set()
 
     def seen(self) -> list[Arrival]:
-        """Every copy at the observer, and what the hub kept."""
-        copies = arrivals(self.folder, "copy")
-        return copies if self.cast.receiver == "observer" else copies + self.kept()
+        """Every copy at the observer, and every one that reached the hub's socket: how soon a hub
+        reads it that is killed, or shares two cores with all this, says nothing of delivery.
+        """
+        reached = [
+            Arrival(event, "", None, None, historical, at)
+            for event, historical, at in self.reaching.copies
+        ]
+        return arrivals(self.folder, "copy") + reached
 
     def last_words(self, name: str, lines: int = 5) -> str:
         path = self.folder / f"{name}.log"
@@ -254,6 +261,7 @@ class World:
                 if stream is not None:
                     stream.close()
         self.link.close()
+        self.hub_link.close()
         self.broker.stop()
         if self.disk:
             subprocess.run(["umount", "-l", str(self.folder / "disk")], check=False)
@@ -272,7 +280,7 @@ class World:
         return [
             sys.executable, "-m", "agent.hub", "receive", "--state-dir",
             str(self._agency.state_dir), "--passphrase-file", words, "--mqtt-host", HOST,
-            "--mqtt-port", str(self.broker.port), "--set", "mqtt.keepalive_s=5",
+            "--mqtt-port", str(self.hub_link.port), "--set", "mqtt.keepalive_s=5",
         ]  # fmt: skip
 
     def _observer(self, *words: str) -> list[str]:

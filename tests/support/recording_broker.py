@@ -52,6 +52,7 @@ class Heard:
         connects: body of each CONNECT.
         acknowledged: packet ids that the client acknowledged.
         topics: subscribed to, in the order of the latest SUBSCRIBE.
+        goodbyes: how many DISCONNECTs.
     """
 
     levels: list[int] = field(default_factory=list)
@@ -61,6 +62,7 @@ class Heard:
     connects: list[bytes] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
+    goodbyes: int = 0
 
     def events(self) -> list[bytes]:
         return [payload for topic, payload in self.publishes if topic.endswith("/match")]
@@ -158,6 +160,7 @@ class RecordingBroker:
                 elif kind == PINGREQ:
                     client.sendall(b"\xd0\x00")
                 elif kind == DISCONNECT:
+                    self.heard.goodbyes += 1
                     return
 
     def _suback(self, level: int, body: bytes) -> bytes:

@@ -322,6 +322,37 @@ def test_never_more_than_the_window_open_also_right_after_a_reconnect(recording_
     assert recording_broker.heard.most_unanswered == 20
 
 
+def test_last_words_wait_for_a_place_in_the_window(recording_broker, connect):
+    recording_broker.behaviour.answers = False
+    transport, ears = connect(recording_broker, in_flight=3)
+    ears.wait_for_link(True)
+    for number in range(9):
+        transport.send(f"id-{number}", "match", b"{}")
+    wait_until(lambda: recording_broker.unanswered() == 3, "three open")
+    threading.Timer(0.2, recording_broker.answer_all).start()
+    transport.stop(b"bye")
+
+    assert recording_broker.heard.publishes[-1] == ("bodycam/field-test/cam-7/state", b"bye")
+    assert recording_broker.heard.most_unanswered == 3
+    wait_until(lambda: recording_broker.heard.goodbyes == 1, "a goodbye")
+
+
+def test_a_broker_that_takes_no_last_words_gets_no_goodbye_and_publishes_the_will(
+    recording_broker, connect
+):
+    recording_broker.behaviour.answers = False
+    transport, ears = connect(recording_broker, in_flight=3)
+    ears.wait_for_link(True)
+    for number in range(9):
+        transport.send(f"id-{number}", "match", b"{}")
+    wait_until(lambda: recording_broker.unanswered() == 3, "three open")
+    transport.stop(b"bye")
+
+    assert b"bye" not in [payload for _, payload in recording_broker.heard.publishes]
+    assert recording_broker.heard.most_unanswered == 3
+    assert recording_broker.heard.goodbyes == 0
+
+
 def test_no_faster_than_the_pace(recording_broker, connect):
     transport, ears = connect(recording_broker, in_flight=5, rate_hz=50.0)
     ears.wait_for_link(True)
