@@ -15,10 +15,11 @@ from typing import NoReturn
 
 from firmware_sim.cli_device import add_device_flags, body_options
 from firmware_sim.cli_fleet import add_fleet
-from firmware_sim.cli_stories import add_render, add_score
+from firmware_sim.cli_stories import add_render, add_score, add_story_source, story_film
 from firmware_sim.errors import Exit, SimError
 
 _MAX_PIXELS = 120_000_000
+_QUALITY = 90
 _RUN_EXAMPLES = """examples:
   bodycam-sim run --play walk.mp4
       a camera on a free port of this machine, in real time; the address is printed
@@ -28,6 +29,8 @@ _RUN_EXAMPLES = """examples:
       every frame, as fast as the one viewer reads; capture times from a chosen start
   bodycam-sim run --play walk.mp4 --loop 0 --gps 2947 --sysfs board --at 30:battery=5 --at 60:hang
       with a receiver of positions and a battery; what happens when, in seconds from the start
+  bodycam-sim run walk-up --wait-client --truth walk-up.jsonl
+      a story of `render --list`, drawn as it is played, and the truth about it
 
 exit codes: 0 played to the end or stopped, 64 usage, 65 footage that cannot be decoded,
 66 no such file, 69 the address cannot be taken, 74 the port file cannot be written
@@ -52,19 +55,22 @@ def _run(arguments: argparse.Namespace) -> int:
     from firmware_sim.player import Encoder
     from firmware_sim.run import RunOptions, run_camera
 
+    film = story_film(arguments)
+    quality = arguments.quality or (film.story.camera.jpeg_quality if film else _QUALITY)
     options = RunOptions(
         play=tuple(arguments.play),
+        film=film,
         host=arguments.host,
         port=arguments.port,
         real_time=arguments.pace == "live",
         loop=arguments.loop,
         fps=arguments.fps,
-        encoder=Encoder(arguments.quality, arguments.width, arguments.height),
+        encoder=Encoder(quality, arguments.width, arguments.height),
         start_at=arguments.start_at,
         wait_client=arguments.wait_client,
         port_file=arguments.port_file,
         body=body_options(arguments),
-        events=tuple(arguments.at),
+        events=(*arguments.at, *(film.events() if film else ())),
     )
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -119,12 +125,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(run: argparse.ArgumentParser) -> None:
     run.set_defaults(do=_run)
+    add_story_source(run)
     add = run.add_argument
     add(
         "--play",
         nargs="+",
         action="extend",
-        required=True,
+        default=[],
         metavar="FILE",
         help="videos, pictures, or folders of pictures, played in order",
     )
@@ -158,7 +165,11 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         metavar="N",
         help="frames/s for everything (default: as the videos say, 10 for pictures)",
     )
-    add("--quality", type=_whole(1, 100), default=90, help="of the JPEGs, 1 to 100 (default 90)")
+    add(
+        "--quality",
+        type=_whole(1, 100),
+        help=f"of the JPEGs, 1 to 100 (default {_QUALITY}, or as the story says)",
+    )
     add("--width", type=_whole(16, 16384), help="scale to this width, pixels")
     add("--height", type=_whole(16, 16384), help="scale to this height, pixels")
     add("--json", action="store_true", help='print {"url": ...} on stdout when ready')  # fmt: skip

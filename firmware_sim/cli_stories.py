@@ -7,9 +7,12 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firmware_sim.errors import Exit, SimError
+
+if TYPE_CHECKING:
+    from firmware_sim.story.playing import StoryFilm
 
 DEFAULT_FOOTAGE = "build/assets"
 _RENDER_EXAMPLES = """examples:
@@ -114,6 +117,39 @@ def _seed(text: str) -> int:
     return value
 
 
+def add_story_source(run: argparse.ArgumentParser) -> None:
+    """The story that `bodycam-sim run` may play instead of footage."""
+    add = run.add_argument
+    add("story", nargs="?", metavar="STORY", help="a shipped story, or a YAML file, to be drawn")
+    add("--truth", type=Path, metavar="FILE", help="of the story: who is in each frame")
+    add(
+        "--footage",
+        type=Path,
+        default=Path(DEFAULT_FOOTAGE),
+        metavar="DIR",
+        help=f"of the story: the pinned footage (default {DEFAULT_FOOTAGE})",
+    )
+
+
+def story_film(arguments: argparse.Namespace) -> StoryFilm | None:
+    """The story that was named, if any.
+
+    Raises:
+        SimError: both or neither of story and footage are given, or it is no story.
+    """
+    from firmware_sim.story.loading import load_story
+    from firmware_sim.story.playing import StoryFilm
+
+    if bool(arguments.play) == bool(arguments.story):
+        raise SimError("one of STORY and --play FILE is needed; see --help", Exit.USAGE)
+    if not arguments.story:
+        return None
+    if arguments.loop != 1 or arguments.fps:
+        raise SimError("--loop and --fps are for --play; a story says its own", Exit.USAGE)
+    name, story = load_story(arguments.story)
+    return StoryFilm(name, story, arguments.footage, arguments.truth)
+
+
 _SCORE_EXAMPLES = """examples:
   bodycam-sim score --truth walk-up.jsonl --received got.jsonl --start-at 1700000000
       what the camera at 1700000000 showed, against what a subscriber got
@@ -145,9 +181,8 @@ def add_score(commands: Any) -> None:
     add(
         "--start-at",
         type=float,
-        required=True,
         metavar="EPOCH",
-        help="capture time of the first frame, seconds since 1970",
+        help="capture time of the first frame, seconds since 1970 (default: as `run --truth` says)",
     )
     add("--report", type=Path, metavar="FILE", help="of `bodycam-agent run --report`")
     add("--story", metavar="STORY", help="hold the score to what this story expects")
@@ -164,10 +199,14 @@ def _score(arguments: argparse.Namespace) -> int:
     from firmware_sim.score.table import as_table
     from firmware_sim.story.loading import load_story
 
+    truth = read_truth(arguments.truth)
+    start_at = truth[0].get("start_at") if arguments.start_at is None else arguments.start_at
+    if start_at is None:
+        raise SimError("this truth tells no time of its start: give --start-at", Exit.USAGE)
     made = score(
-        read_truth(arguments.truth),
+        truth,
         read_received(arguments.received),
-        start_at=arguments.start_at,
+        start_at=start_at,
         late_s=arguments.late_s,
         report=read_report(arguments.report) if arguments.report else None,
     )

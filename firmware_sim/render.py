@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,10 +12,9 @@ import cv2
 
 from firmware_sim.errors import Exit, SimError
 from firmware_sim.footage import quieten_decoders
-from firmware_sim.player import Encoder, StreamPart
+from firmware_sim.player import Encoder
 from firmware_sim.scene.scene import Scene, SceneSetup
 from firmware_sim.scene.sprite import U8
-from firmware_sim.scene.truth import FrameTruth
 from firmware_sim.story.format import Story
 from firmware_sim.story.staging import entries, stage
 
@@ -71,7 +70,7 @@ def render(options: RenderOptions, *, progress: Callable[[int, int], None]) -> i
     finally:
         film.close()
     if options.truth is not None:
-        _write_lines(options.truth, lines)
+        write_lines(options.truth, lines)
     return setup.frames
 
 
@@ -92,17 +91,6 @@ def truth_head(name: str, story: Story, setup: SceneSetup) -> dict[str, Any]:
             [round(e.at * 1e6), round(e.by_s * 1e6)] for e in story.events if e.do == "shift_clock"
         ],
     }
-
-
-def parts(
-    scene: Scene, quality: int, *, start_us: int, seen: Callable[[FrameTruth], None]
-) -> Iterator[StreamPart]:
-    """A scene as the parts of a camera's stream; `seen` is told the truth of each."""
-    encode = Encoder(quality)
-    for number in range(scene.setup.frames):
-        image, truth = scene.frame(number)
-        seen(truth)
-        yield StreamPart(encode(image), start_us + truth.at_us)
 
 
 class _Film(Protocol):
@@ -163,7 +151,12 @@ def _open_film(options: RenderOptions, setup: SceneSetup) -> _Film:
         raise SimError(f"{path}: cannot be written ({error.strerror})", Exit.DISK) from None
 
 
-def _write_lines(path: Path, lines: list[str]) -> None:
+def write_lines(path: Path, lines: list[str]) -> None:
+    """A line break after each.
+
+    Raises:
+        SimError: the file cannot be written.
+    """
     try:
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     except OSError as error:

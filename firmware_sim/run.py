@@ -18,6 +18,7 @@ from firmware_sim.footage import find, quieten_decoders, shots
 from firmware_sim.player import Encoder, StreamPart, play_all, play_live
 from firmware_sim.server import CameraServer
 from firmware_sim.shutter import Shutter
+from firmware_sim.story.playing import StoryFilm
 from firmware_sim.timeline import CameraCommand, Event
 
 _TICK_S = 0.1
@@ -30,6 +31,7 @@ class RunOptions:
 
     Attributes:
         play: videos, pictures and folders of pictures, in order.
+        film: a story instead of them.
         host, port: where to listen; port 0 takes a free one.
         real_time: at the pace of the footage; else as fast as the one viewer reads.
         loop: how often to play it all; 0: for ever.
@@ -54,6 +56,7 @@ class RunOptions:
     port_file: str | None = None
     body: BodyOptions = field(default_factory=BodyOptions)
     events: tuple[Event, ...] = ()
+    film: StoryFilm | None = None
 
 
 Ready = Callable[[str, "int | None"], None]
@@ -72,7 +75,7 @@ def run_camera(options: RunOptions, *, stop: threading.Event, ready: Ready) -> N
         SimError: bad footage, or the address cannot be taken.
     """
     quieten_decoders()
-    paths = find(options.play)
+    paths = find(options.play) if options.film is None else []
     feed = Feed(stop, lockstep=not options.real_time)
     server = _listen(options, feed)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="http", daemon=True)
@@ -141,7 +144,10 @@ def _parts(
 ) -> Iterator[StreamPart]:
     start = time.time() if options.start_at is None else options.start_at
     start_us = round(start * 1_000_000)
-    footage = shots(paths, loop=options.loop, fps=options.fps)
+    if options.film is not None:
+        footage = options.film.shots(start)
+    else:
+        footage = shots(paths, loop=options.loop, fps=options.fps)
     if not options.real_time:
         return play_all(footage, shutter.encode, start_us=start_us)
     return play_live(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ def may_be_listed(who: str) -> bool:
     return bool(_table()[who]["enrol"])
 
 
+@lru_cache(maxsize=32)
 def load_actor(who: str, footage: Path) -> Actor:
     """Cut one person out of the footage.
 
@@ -106,6 +108,7 @@ def photograph(who: str, footage: Path) -> U8:
     return pictures_of(footage / entry["enrol"]["file"], [entry["enrol"]["frame"]])[0]
 
 
+@lru_cache(maxsize=1)
 def _table() -> dict[str, Any]:
     text = files("firmware_sim.people").joinpath("people.yaml").read_text("utf-8")
     table: dict[str, Any] = yaml.safe_load(text)

@@ -36,6 +36,7 @@ def one_line(capsys):
         ["walk"],
         ["run"],
         ["run", "--play"],
+        ["run", "walk-up", "--play", "x"],
         ["run", "--play", "x", "--pace", "fast"],
         ["run", "--play", "x", "--port", "70000"],
         ["run", "--play", "x", "--port", "http"],

@@ -17,6 +17,8 @@ from agent.values import CaptureCounts
 from firmware_sim.body import BodyOptions
 from firmware_sim.errors import Exit, SimError
 from firmware_sim.run import RunOptions, run_camera
+from firmware_sim.story.loading import load_story
+from firmware_sim.story.playing import StoryFilm
 from firmware_sim.timeline import parse
 from tests.support.clocks import FakeClock
 from tests.support.footage import picture, shade_of, video
@@ -256,3 +258,23 @@ def test_several_viewers_a_slow_one_holds_nobody_back(tmp_path):
         unread.close()
         slow.close()
         assert viewers == 3
+
+
+def test_a_story_is_drawn_and_its_truth_told(footage, tmp_path):
+    story = tmp_path / "short.yaml"
+    story.write_text(
+        "title: t\nseed: 1\nseconds: 0.5\ncamera: {width: 320, height: 180, fps: 10}\n"
+        "people: [{who: p01, entry: E-1, path: [[0, 0, 2]]}]\n"
+        "events: [{at: 0.2, do: battery, percent: 40}]\nexpect: {found_at_least: 1}\n"
+    )
+    name, told = load_story(str(story))
+    film = StoryFilm(name, told, footage, tmp_path / "truth.jsonl")
+    assert [event.what.percent for event in film.events()] == [40]
+    options = {"real_time": False, "wait_client": True, "start_at": START}
+    with sim(film=film, **options) as it, camera(it.url) as cam:
+        frames = drain(cam)
+        it.thread.join(10)
+    assert [frame.image.shape for frame in frames] == [(180, 320, 3)] * 5
+    head, *lines = map(json.loads, film.truth.read_text().splitlines())
+    assert head["start_at"] == START
+    assert [line["people"][0]["name"] for line in lines] == ["p01"] * 5

@@ -89,6 +89,7 @@ class Play:
         self._received = folder / "received.jsonl"
         self._live = story.pace == "live" and film is None
         self._lens: StoryCamera | None = None
+        self._run_s = _RUN_S
 
     def run(self) -> Played:
         """Play it to its end.
@@ -147,7 +148,7 @@ class Play:
                 _until(self._lens.over.is_set, "the story is over", agent, self._story.seconds + 60)
                 self._delivered()
                 agent.terminate()
-            _finished(agent, self._lens)
+            _finished(agent, self._lens, self._run_s)
         finally:
             self._lens.close()
         return self._lens.start_at, self._report()
@@ -290,13 +291,13 @@ def _alerts(got: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return list(once.values())
 
 
-def _finished(agent: subprocess.Popen[bytes], lens: StoryCamera) -> None:
-    deadline = time.monotonic() + _RUN_S
+def _finished(agent: subprocess.Popen[bytes], lens: StoryCamera, run_s: float) -> None:
+    deadline = time.monotonic() + run_s
     while agent.poll() is None:
         if lens.error is not None:
             raise StageError(f"the story stopped: {lens.error!r}")
         if time.monotonic() > deadline:
-            raise StageError(f"the agent did not end within {_RUN_S:g} s")
+            raise StageError(f"the agent did not end within {run_s:g} s")
         time.sleep(0.05)
     if agent.returncode not in (0, _NOTHING_SENT):
         raise StageError(f"the agent ended with exit code {agent.returncode}")
