@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from agent.errors import DiskError
-from agent.values import Monotonic
+from agent.values import Monotonic, Wall
 from agent.values.activation import KeptActivation
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -36,7 +36,8 @@ class ActivationFile:
     def save(self, kept: KeptActivation) -> None:
         new = self._path.with_name(self._path.name + ".new")
         try:
-            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            new.unlink(missing_ok=True)  # a link in its place is not followed
+            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "w") as stream:
                 json.dump(asdict(kept), stream)
             new.replace(self._path)
@@ -54,6 +55,7 @@ class ActivationFile:
                 uid=int(tree["uid"]),
                 boot=str(tree["boot"]),
                 alive_at=Monotonic(float(tree["alive_at"])),
+                alive_wall=Wall(float(tree["alive_wall"])),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -1,4 +1,6 @@
-"""Who may command this device: the keys of the `commands` role, as the agency's root says."""
+"""Who may command this device, and who may authorise: the keys of a role, as the agency's root
+says.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ from agent.adapters.tuf_verify import verified_targets
 from agent.delivery.inbound import CommandKeys
 from agent.errors import BodycamError
 
-ROLE: Final = "commands"
+COMMANDS: Final = "commands"
+AUTHORISATIONS: Final = "authorisations"
 _FILES: Final = ("targets.json", "snapshot.json", "timestamp.json", "root.json", "root_history")
 _NOBODY: Final = CommandKeys({}, 0.0)
 
@@ -24,9 +27,11 @@ class DelegatedCommandKeys:
     Args:
         folder: where the metadata lies.
         trust_root: gives TUF root metadata as provisioned, bytes.
+        role: whose keys.
     """
 
-    def __init__(self, folder: Path, trust_root: Callable[[], bytes]) -> None:
+    def __init__(self, folder: Path, trust_root: Callable[[], bytes], role: str = COMMANDS) -> None:
+        self._role = role
         self._folder = folder
         self._trust_root = trust_root
         self._seen: object = None
@@ -40,7 +45,9 @@ class DelegatedCommandKeys:
         seen = [_mark(self._folder / name) for name in _FILES]
         if seen != self._seen:
             try:
-                self._keys = _keys_of(verified_targets(self._folder, self._trust_root()))
+                self._keys = _keys_of(
+                    verified_targets(self._folder, self._trust_root()), self._role
+                )
             except (BodycamError, ValueError) as error:
                 self.trouble = str(error)
             else:
@@ -48,9 +55,9 @@ class DelegatedCommandKeys:
         return self._keys
 
 
-def _keys_of(targets: Targets) -> CommandKeys:
+def _keys_of(targets: Targets, name: str) -> CommandKeys:
     """A role that needs several signatures has no keys here: a command carries one."""
-    role = targets.get_delegated_role(ROLE)
+    role = targets.get_delegated_role(name)
     publics = [targets.get_key(one).keyval.get("public") for one in role.keyids]
     found = [bytes.fromhex(one) for one in publics if isinstance(one, str)]
     keys = {key_id(one): one for one in found if len(one) == KEY_BYTES}

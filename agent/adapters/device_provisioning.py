@@ -24,6 +24,8 @@ from agent.adapters.device_identity import (
 )
 from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.private_files import private_directory, sync_directory, why, write_aside
+from agent.adapters.rules_store import FILE as RULES
+from agent.adapters.rules_store import sealed_rules
 from agent.adapters.sealing import SALT_BYTES, ScryptCost, encrypt, passphrase_key, seal
 from agent.errors import DiskError, RefusedError, UsageError
 from agent.messages.provisioning import (
@@ -33,6 +35,7 @@ from agent.messages.provisioning import (
     authenticated,
     store_key_info,
 )
+from agent.policy.loaded import Loaded
 
 MIN_PASSPHRASE: Final = 8
 """Characters. A guess costs 32 MB and about a tenth of a second: eight random letters hold."""
@@ -72,6 +75,7 @@ def generate(
     aside = directory.with_name(f".{directory.name}.new")
     try:
         _write_files(aside, identity, keys, passphrase, cost)
+        write_aside(aside / RULES, sealed_rules(keys, Loaded()))
         write_aside(aside / ROOT, file.root)
         sync_directory(aside)
         commit(_request(file, keys))

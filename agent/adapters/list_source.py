@@ -36,6 +36,10 @@ class ListSource:
         """
         return self._store.stamp()
 
+    def under(self) -> str:
+        """A local list is held to the built-in policy when it is made."""
+        return ""
+
     def build(self, *, now: Wall, previous: object = None) -> ListGallery:
         """A gallery of the entries valid at `now`.
 

@@ -21,6 +21,7 @@ from agent.adapters.reserve import Reserve
 from agent.errors import DiskError
 from agent.messages import new_ulid
 from agent.ports import Clock
+from agent.ports.outbox import TOLD
 from agent.values import Gap, Loss, Monotonic, OutboxCounts, OutboxEntry, Wall
 
 __all__ = ["Salvage", "SqliteOutbox"]
@@ -96,7 +97,13 @@ class SqliteOutbox:
     def close(self) -> None:
         self._file.close()
 
-    def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Monotonic] | None = None) -> bool:
+    def put(
+        self,
+        entry: OutboxEntry,
+        *,
+        cooldown: tuple[str, Monotonic] | None = None,
+        told: tuple[str, Wall] | None = None,
+    ) -> bool:
         """As the port; a full disk raises only when there is no reserve."""
 
         def work(db: sqlite3.Connection) -> bool:
@@ -104,6 +111,8 @@ class SqliteOutbox:
             if self._insert(db, entry):
                 if cooldown is not None:
                     _mark(db, entry, *cooldown)
+                if told is not None:
+                    _mark(db, entry, f"{told[0]}{entry.id}", told[1])
                 if self._file.scarce:
                     give_way(db, Loss.DISK_FULL, size=len(entry.payload))
             keep_within(db, max_events=self._max_events, max_bytes=self._max_bytes)
@@ -182,20 +191,33 @@ class SqliteOutbox:
         query = "UPDATE entry SET parked = NULL WHERE parked IS NOT NULL AND id = coalesce(?, id)"
         return self._file.write(lambda db: db.execute(query, (entry_id,)).rowcount)
 
-    def purge(self, beginning: bytes) -> int:
+    def purge(self, part: bytes, *, at: int = 0) -> int:
         """Erase what must not exist any more, parked or not. No gap event tells of it.
 
         Args:
-            beginning: of the payload of what is erased, and of no other; not empty.
+            part: of the payload of what is erased, and of no other; not empty.
+            at: where in the payload it stands, bytes from the beginning.
 
         Returns: how many there were; no file of ours holds anything of them any more.
         """
-        if not beginning:
-            raise ValueError("beginning: empty, which would be everything")
-        query = "DELETE FROM entry WHERE substr(payload, 1, ?) = ?"
-        count = self._file.write(lambda db: db.execute(query, (len(beginning), beginning)).rowcount)
+        if not part:
+            raise ValueError("part: empty, which would be everything")
+        query, values = (
+            "DELETE FROM entry WHERE substr(payload, ?, ?) = ?",
+            (at + 1, len(part), part),
+        )
+        count = self._file.write(lambda db: db.execute(query, values).rowcount)
         self._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
         return count
+
+    def forget_marks(self, *, but: str) -> None:
+        """Erase the cool-down marks of every activation but the one whose keys begin so. What
+        counts events by subject and day stays: it begins with `TOLD`.
+        """
+        query = "DELETE FROM cooldown WHERE substr(key, 1, ?) <> ? AND substr(key, 1, ?) <> ?"
+        values = (len(but), but, len(TOLD), TOLD) if but else (1, "/", len(TOLD), TOLD)
+        self._file.write(lambda db: db.execute(query, values))
+        self._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
 
     def expire(self, *, put_before: Monotonic, created_before: Wall) -> int:
         query = (
@@ -302,7 +324,7 @@ class SqliteOutbox:
         return self._file.write(work) if ids else set()
 
 
-def _mark(db: sqlite3.Connection, entry: OutboxEntry, key: str, until: Monotonic) -> None:
+def _mark(db: sqlite3.Connection, entry: OutboxEntry, key: str, until: float) -> None:
     """Old marks go by the time in the id of their alert: another boot counts from 0 again."""
     db.execute("INSERT OR REPLACE INTO cooldown VALUES (?, ?, ?)", (key, entry.id, until))
     long_ago = max(0.0, entry.created_at - _KEEP_COOLDOWNS_S)

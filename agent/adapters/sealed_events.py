@@ -22,7 +22,9 @@ OpenEvent = MatchEvent | GapEvent
 _OPEN_CONTENT: Final = "application/json"
 
 
-def seal_event(event: OpenEvent, alert_key: bytes, signer: Signs, tag: str = "") -> bytes:
+def seal_event(
+    event: OpenEvent, alert_key: bytes, signer: Signs, tag: str = "", arm: str = ""
+) -> bytes:
     """What is committed to the outbox for an event, see `agent.delivery.sealing`.
 
     Args:
@@ -30,6 +32,7 @@ def seal_event(event: OpenEvent, alert_key: bytes, signer: Signs, tag: str = "")
         alert_key: the agency's X25519 public key, 32 bytes.
         signer: the device.
         tag: see `agent.delivery.sealing.stored`.
+        arm: likewise.
 
     Raises:
         ValueError: larger than 100 kB.
@@ -47,7 +50,7 @@ def seal_event(event: OpenEvent, alert_key: bytes, signer: Signs, tag: str = "")
     tree["data"] = {"key_id": key_id(alert_key), "sealed": to_text(sealed)}
     live = signed(tree | {"historical": False}, signer)
     late = signed(tree | {"historical": True}, signer)
-    return stored(live, late["signature"], tag)
+    return stored(live, late["signature"], tag, arm)
 
 
 @dataclass(frozen=True, slots=True)

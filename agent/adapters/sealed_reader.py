@@ -24,9 +24,9 @@ from agent.watchlist.columns import Columns, StoredList
 _READS: Final = 3
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Parts:
-    """What reader and writer share.
+    """What reader and writer share. `rules` alone is ever changed.
 
     Attributes:
         files, catalogue, clock: of the store.

@@ -54,6 +54,7 @@ class SealedSource(Generic[_Gallery]):
         ledger: the audit log, told of what expired.
         clock: the device's own: what it says now is held against what it said before.
         index: how an index is kept; None: it is made anew at every start.
+        policy: hash of the policy that the store holds lists to.
     """
 
     def __init__(
@@ -62,9 +63,12 @@ class SealedSource(Generic[_Gallery]):
         make: GalleryMaker[_Gallery],
         ledger: Ledger,
         clock: Clock,
+        *,
         index: KeptIndex | None = None,
+        policy: Callable[[], str] = lambda: "",
     ) -> None:
         self._index = index
+        self._policy = policy
         self._store = store
         self._make = make
         self._ledger = ledger
@@ -72,14 +76,18 @@ class SealedSource(Generic[_Gallery]):
 
     def fingerprint(self) -> object:
         """Differs after every other list, and whenever the list becomes usable or stops being so:
-        unlocked, the clock wrong or right again, the disk failing.
+        unlocked, the clock wrong or right again, the disk failing, another policy.
         """
         try:
             store = self._store()
             store.raise_high_water(self._clock.wall())
-            return store.stamp()
+            return store.stamp(), self._policy()
         except BodycamError as error:
             return type(error).__name__
+
+    def under(self) -> str:
+        """Hash of the policy that `build` holds the list to, or to a later one."""
+        return self._policy()
 
     def build(self, *, now: Wall, previous: Any = None) -> _Gallery:
         """A gallery of the entries valid at `now`. What ended while the power was off or the store

@@ -73,6 +73,7 @@ class SealedListStore:
         try:
             self._clock = HighWater(self._catalogue)
             parts = Parts(self._files, self._catalogue, self._clock, rules, space)
+            self._parts = parts
             self._reader = SealedReader(parts)
             self._changes = SealedChanges(parts, self._reader)
             self._cache = SealedCache(directory, self._catalogue, self._files)
@@ -85,6 +86,15 @@ class SealedListStore:
     def begun_anew(self) -> bool:
         """A damaged catalogue was deleted at opening: its list must be fetched again."""
         return self._catalogue.begun_anew
+
+    @property
+    def rules(self) -> ArrivalRules:
+        """What lists are held to, when they arrive and when they are loaded."""
+        return self._parts.rules
+
+    def hold_to(self, rules: ArrivalRules) -> None:
+        """From now on; what is loaded already is its user's to load again."""
+        self._parts.rules = rules
 
     @property
     def high_water(self) -> Wall:

@@ -15,10 +15,11 @@ from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.sealed_events import seal_event
 from agent.delivery.events import MATCH_TOPIC, EventContext, match_event
 from agent.delivery.gaps import GAP_PRIORITY, gap_event
-from agent.delivery.sealing import sealed_payload, tagged
+from agent.delivery.sealing import armed_tagged, sealed_payload, tagged
 from agent.errors import DataError
 from agent.messages import Evidence
 from agent.messages.signed import to_text
+from agent.ports.outbox import TOLD
 from agent.values import Alert, Gap, OutboxEntry, Wall
 
 _SUBJECT: Final = 64
@@ -40,7 +41,7 @@ class SealedEvents:
     keys: Callable[[], DeviceKeys]
 
     def match(self, alert: Alert) -> OutboxEntry:
-        event, authorisation = match_event(alert, self.context), alert.ref.authorisation
+        event = match_event(alert, self.context)
         if alert.evidence is not None:
             picture = Evidence(data=to_text(alert.evidence.tobytes()))
             event = event.model_copy(
@@ -49,7 +50,7 @@ class SealedEvents:
         return OutboxEntry(
             id=alert.id,
             topic=MATCH_TOPIC,
-            payload=seal_event(event, self.alert_key, self.keys(), self._tag(authorisation)),
+            payload=seal_event(event, self.alert_key, self.keys(), *self._tags(alert)),
             priority=alert.ref.priority,
             created_at=alert.raised_at,
         )
@@ -68,13 +69,16 @@ class SealedEvents:
     def finish(self, entry: OutboxEntry, historical: bool) -> bytes:
         return sealed_payload(entry, historical)
 
-    def of_authorisation(self, authorisation: str) -> bytes:
-        """What the payload of each entry begins with that was raised for an authorisation.
+    def of_authorisation(self, authorisation: str) -> tuple[tuple[bytes, int], ...]:
+        """As the protocol: entries on the list for its sake, and alerts while armed under it."""
+        return (tagged(self._tag(authorisation)), 0), armed_tagged(self._tag(authorisation))
 
-        Raises:
-            RefusedError: the keys are locked.
-        """
-        return tagged(self._tag(authorisation))
+    def told(self, subject: str) -> str:
+        return f"{TOLD}{self.keys().mac(subject.encode(), b'subject')}/"
+
+    def _tags(self, alert: Alert) -> tuple[str, str]:
+        armed = self._tag(alert.armed_under) if alert.armed_under else ""
+        return self._tag(alert.ref.authorisation), armed
 
     def _tag(self, authorisation: str) -> str:
         return self.keys().mac(authorisation.encode(), b"authorisation")

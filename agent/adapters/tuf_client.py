@@ -35,6 +35,7 @@ from agent.values.sync import Fault, Refused, Unreachable
 
 ROLE: Final = "lists"
 """The delegated role that signs lists; only its targets are looked at."""
+DOCUMENTS: Final = "documents"
 CONFIG: Final = UpdaterConfig(
     max_root_rotations=256,
     max_delegations=8,
@@ -129,6 +130,52 @@ class Repository:
         with self._judged():
             self._updater.refresh()
             self._updater.get_targetinfo(f"{ROLE}/-")  # loads the role; there is no such target
+
+    def documents(self, role: str, longest: int) -> dict[str, bytes]:
+        """Every target of a role with few and short ones, by path; after `refresh`.
+
+        They stay beside the metadata for as long as they are named.
+
+        Args:
+            role: a delegated one.
+            longest: bytes of each.
+
+        Raises:
+            LookError: one cannot be had, or is not what was signed.
+            DiskError: one cannot be kept.
+        """
+        folder = self._metadata / DOCUMENTS / role
+        with self._judged(f"{role}.json"):
+            self._updater.get_targetinfo(f"{role}/-")  # loads the role; there is no such target
+            file = self._metadata / f"{role}.json"
+            if not file.exists():
+                return {}
+            metadata = cast("Metadata[Targets]", Metadata.from_file(str(file)))
+            targets = [self._updater.get_targetinfo(path) for path in metadata.signed.targets]
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = {
+            one.path: self._document(one, folder, longest) for one in targets if one is not None
+        }
+        with self._judged(role):
+            for path in folder.iterdir():
+                if path.name not in {Path(one).name for one in found}:
+                    path.unlink()
+        return found
+
+    def _document(self, target: TargetFile, folder: Path, longest: int) -> bytes:
+        name = Path(target.path).name
+        if target.length > longest:
+            raise refused(Fault.ENDLESS, f"{name} is longer than any such file may be")
+        path = folder / name
+        with self._judged(name):
+            try:
+                data = path.read_bytes()
+                target.verify_length_and_hashes(data)
+            except (OSError, LengthOrHashMismatchError):
+                self._updater.download_target(target, str(path))
+                data = path.read_bytes()
+                target.verify_length_and_hashes(data)
+        return data
 
     def lists(self) -> tuple[str, ...]:
         """Ids of the lists in the verified metadata, sorted; after `refresh`.

@@ -11,12 +11,11 @@ from functools import partial
 
 from agent import __version__
 from agent.adapters import state_dir
-from agent.adapters.activation_file import ActivationFile
 from agent.adapters.control_socket import ControlServer
 from agent.adapters.memory import rss_peak_mb
 from agent.adapters.notify import ServiceNotifier
-from agent.adapters.outbox_sqlite import SqliteOutbox
 from agent.adapters.steady_clock import SteadyClock
+from agent.app.arming import arming, by_curve, new_id
 from agent.app.broker import transport_for
 from agent.app.checkpoints import anchoring
 from agent.app.context import Context, Models
@@ -37,10 +36,9 @@ from agent.app.wire import (
     state_message,
 )
 from agent.config import Config
-from agent.delivery import DeliveryCore, EventWriter, Session, remembered
-from agent.messages import new_ulid
-from agent.pipeline import Pipeline, PipelineSettings, decision_rule
-from agent.policy import FIELD_TEST, Limits
+from agent.delivery import DeliveryCore, Session
+from agent.pipeline import Pipeline, PipelineSettings
+from agent.policy.states import Cause
 from agent.ports import Gallery
 from agent.runtime import (
     builder_loop,
@@ -59,12 +57,12 @@ from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.inbound import Actions
 from agent.runtime.mailbox import Mailbox
-from agent.runtime.orders import Adjust, Arm, Disarm, Order
+from agent.runtime.orders import Adjust, Arm, Disarm, NewRules, Order
 from agent.runtime.outcome import Outcome
 from agent.runtime.pipeline_loop import PipelineLoop, Surroundings
 from agent.runtime.supervisor import Supervisor
 from agent.runtime.sync_loop import STAGE as SYNC_STAGE
-from agent.values import Monotonic, Wall
+from agent.values import Monotonic
 
 DELIVERY_STAGE = "delivery"
 
@@ -107,21 +105,23 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         context.state_dir, context.config, context.audit(), clock=clock, log=log, undo=undo
     )
     ledger, outbox = storage.ledger, storage.outbox
-    lists = open_lists(context, models.embedder.identity.space, ledger, undo)
+    lists, rules = open_lists(
+        context, models.embedder.identity.space, ledger, undo, keep_going=storage.keep_going
+    )
     gallery, config = lists.gallery, as_provisioned(context.config, lists)
     warn_of_silence(config, gallery, lists.trouble, log)
-    session = Session(outbox.count_up("session"), __version__, FIELD_TEST.test)
+    session = Session(outbox.count_up("session"), __version__, rules.book.policy.test)
     record_start(
         ledger, context.audit(), config=config, session=session, models=models, gallery=gallery,
         now=clock.wall(),
     )  # fmt: skip
 
-    board = Board(clock, lists.condition)
+    board = Board(clock, lists.condition(rules.book))
     beats = Heartbeats(clock, _patience(config))
     mailbox: Mailbox[Order] = Mailbox(live=is_live(config))
     around_us = outside(config, clock, beats, log)
     sync = sync_loop(
-        context, lists.vault, ledger, clock=clock, board=board, heartbeats=beats, log=log
+        context, lists.vault, ledger, rules, clock=clock, board=board, heartbeats=beats, log=log
     )
     events = event_writer(config, models, lists.vault, provisioned=context.provisioned)
 
@@ -129,18 +129,24 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         transport.publish_state(state_message(session, board))
         health.soon()
 
-    monitor = fpir_watch(context, limits_of(config, lists.vault))
+    limit = limits_of(config, lists.vault)
+    monitor = fpir_watch(context, limit(rules.book.policy))
     actions = Actions(
         acknowledged=lambda event: delivery.acknowledged(event),  # noqa: PLW0108 -- made below
-        disarm=lambda reason: mailbox.post(Disarm(reason, uid)),
+        disarm=lambda reason: mailbox.post(Disarm(reason, uid, Cause.COMMAND)),
         arm=lambda reason, authorisation: mailbox.post(Arm(reason, authorisation, uid)),
         sync=lambda: None if sync is None else sync.nudge(),
         report=report,
         unpark=lambda event: delivery.unpark(event),  # noqa: PLW0108 -- made below
         reviewed=monitor.reviewed,
         reset_monitor=monitor.reset,
+        authorise=rules.authorise,
+        revoke=rules.revoke,
     )
-    hears = inbound(context, lists.vault, ledger, actions, session=session.number)
+    hears = inbound(
+        context, lists.vault, ledger, actions, session=session.number,
+        remote_arm=lambda: rules.book.policy.remote_arm,
+    )  # fmt: skip
     transport = transport_for(
         config, birth=state_message(session, board), will=session.will(), clock=clock,
         heard_by=listeners(sync, hears), log=log,
@@ -148,7 +154,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     limits, upkeep = delivery_limits(config, lists.vault, log), Upkeep(storage, hears)
     trial = drill(
         storage, events, lambda: delivery.notify(), board,  # noqa: PLW0108 -- made below
-        confirm=limits.confirm, clock=clock, new_id=_new_id,
+        policy=lambda: rules.book.policy, confirm=limits.confirm, clock=clock, new_id=new_id,
     )  # fmt: skip
     anchors = anchoring(
         context, config, lists.vault, outbox,
@@ -167,13 +173,24 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         clock,
         partial(beats.beat, DELIVERY_STAGE),
         finish=events.finish,
-        make_gap=partial(gap_of, events, clock, _new_id),
+        make_gap=partial(gap_of, events, clock, new_id, board),
         upkeep=upkeep,
         on_delivered=arrived,
         is_alert=lambda event: not anchors.is_mine(event),
     )
-    storage.watch.attach(board, actions.disarm)
-    arming = _arming(context, models, outbox, events, limits_of(config, lists.vault))
+    storage.watch.attach(board, lambda why: mailbox.post(Disarm(why, uid, Cause.STORAGE)))
+    rules.post = lambda book, gone: mailbox.post(NewRules(book, gone))
+    if rules.revoked:  # what a crash kept from being deleted
+        rules.post(rules.book, rules.revoked)
+    armed_by = arming(
+        context,
+        outbox,
+        events,
+        rules,
+        limits=limit,
+        rule_for=by_curve(models.curve),
+        places=around_us.places,
+    )
     around = Surroundings(
         outbox=outbox,
         notify=delivery.notify,
@@ -188,10 +205,11 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         here=around_us.here,
         coarse=coarse,
     )
-    pipeline = PipelineLoop(_pipeline(config, models, gallery), gallery, mailbox, arming, around)
+    pipeline = PipelineLoop(_pipeline(config, models, gallery), gallery, mailbox, armed_by, around)
     governor = governing(
-        config, limits_of(config, lists.vault), around_us.hardware, pipeline.tally,
-        lambda effort: mailbox.post(Adjust(effort)), board=board, clock=clock, log=log,
+        config, limit(rules.book.policy), around_us.hardware,
+        pipeline.tally, lambda effort: mailbox.post(Adjust(effort)), board=board, clock=clock,
+        log=log,
     )  # fmt: skip
     capture = CaptureLoop(
         camera,
@@ -229,7 +247,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             delivery=delivery,
             transport=transport,
             control=_control(context, undo),
-            unlock=unlocking(lists.vault, ledger, clock, board, sync),
+            unlock=unlocking(lists.vault, ledger, clock=clock, board=board, sync=sync, rules=rules),
             drill=trial,
             builder=builder,
             sync=sync,
@@ -244,7 +262,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             session=session,
             ledger=ledger,
             models=(models.detector.identity, models.embedder.identity),
-            first_orders=() if lists.trouble else _first_orders(options, arming, uid),
+            first_orders=() if lists.trouble else _first_orders(options, armed_by, uid),
             drain_s=config.delivery.drain_s if config.mqtt.host else 0.0,
             rss_peak_mb=rss_peak_mb,
             release=undo.pop_all().close,
@@ -266,19 +284,6 @@ def _patience(config: Config) -> dict[str, float]:
     }
 
 
-def _arming(
-    context: Context, models: Models, outbox: SqliteOutbox, events: EventWriter, limits: Limits
-) -> Arming:
-    return Arming(
-        limits,
-        rule_for=partial(decision_rule, limits, models.curve),
-        marks=partial(remembered, events, outbox.cooldowns),
-        kept=ActivationFile(context.state_dir / "activation.json"),
-        clock=context.clock,
-        new_id=_new_id,
-    )
-
-
 def _first_orders(options: RunOptions, arming: Arming, uid: int) -> tuple[Arm, ...]:
     """Arm as asked; else go on with what a crash interrupted; else stay disarmed."""
     cut = arming.interrupted()
@@ -297,13 +302,9 @@ def _pipeline(config: Config, models: Models, gallery: Gallery) -> Pipeline:
         models.embedder,
         gallery,
         PipelineSettings.of(config),
-        new_id=_new_id,
+        new_id=new_id,
         timer=time.perf_counter,
     )
-
-
-def _new_id(wall: Wall) -> str:
-    return new_ulid(wall_s=wall, randomness=os.urandom(10))
 
 
 def _control(context: Context, undo: ExitStack) -> ControlServer:

@@ -10,17 +10,18 @@ from typing import Any
 from agent.adapters.device_identity import read_root
 from agent.adapters.http_fetch import HttpSettings, exposure
 from agent.app.context import Context
+from agent.app.rules import require_rules, rules_desk
 from agent.app.sync import ListSync
 from agent.app.sync_parts import Ledger, Progress, SyncParts
 from agent.app.vault import Unlocking, Vault, vault_of
 from agent.config.schema import SyncConfig
 from agent.errors import RefusedError
 from agent.messages.control import ControlRequest
-from agent.policy import FIELD_TEST
 from agent.ports import Clock
 from agent.ports.log import Log
 from agent.runtime.board import Board
 from agent.runtime.heartbeats import Heartbeats
+from agent.runtime.rules_desk import RulesDesk
 from agent.runtime.sync_loop import SyncLoop, Timetable
 from agent.values.sync import SyncReport, Unreachable
 
@@ -34,9 +35,11 @@ class Follower:
         context: of the run.
         vault: of this device.
         ledger: the audit log.
+        rules: takes policy and authorisations.
     """
 
-    def __init__(self, context: Context, vault: Vault, ledger: Ledger) -> None:
+    def __init__(self, context: Context, vault: Vault, ledger: Ledger, rules: RulesDesk) -> None:
+        self._rules = rules
         self._context = context
         self._vault = vault
         self._ledger = ledger
@@ -64,12 +67,12 @@ class Follower:
             folder=context.state_dir,
             list_id=config.list,
             quota_bytes=int(config.quota_mb * _MB),
-            max_list_age_s=FIELD_TEST.max_list_age_s,
             key_id=identity.key_id,
             keys=keystore.keys,
             store=self._vault.store(),
             ledger=self._ledger,
             clock=context.clock,
+            rules=self._rules,
         )
 
 
@@ -100,6 +103,7 @@ def open_vault(context: Context, space: str, passphrase: str = "") -> Vault:
             f"the store is locked, and a running agent has the keys in its memory alone: {how}"
             f"{vault.keystore.how_to_unlock} and bodycam-agent ctl status"
         )
+    require_rules(rules_desk(context, vault, context.audit()).book)
     return vault
 
 
@@ -119,6 +123,7 @@ def sync_loop(
     context: Context,
     vault: Vault | None,
     ledger: Ledger,
+    rules: RulesDesk,
     *,
     clock: Clock,
     board: Board,
@@ -133,7 +138,7 @@ def sync_loop(
     if warning:
         log.warning(warning)
     return SyncLoop(
-        Follower(context, vault, ledger).look,
+        Follower(context, vault, ledger, rules).look,
         Timetable(config.every_s, config.jitter, random.random, now=clock.monotonic()),
         clock=clock,
         board=board,
@@ -143,13 +148,20 @@ def sync_loop(
 
 
 def unlocking(
-    vault: Vault | None, ledger: Ledger, clock: Clock, board: Board, sync: SyncLoop | None
+    vault: Vault | None,
+    ledger: Ledger,
+    *,
+    clock: Clock,
+    board: Board,
+    sync: SyncLoop | None,
+    rules: RulesDesk,
 ) -> Callable[[ControlRequest, int], dict[str, Any]]:
     """What answers `ctl unlock`; once the store is open, a look for a newer list is due."""
     if vault is None:
         return _nothing_to_unlock
 
     def opened() -> None:
+        rules.opened()
         board.locked("")
         if sync is not None:
             sync.nudge()

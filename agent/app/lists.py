@@ -15,13 +15,16 @@ from agent.adapters.gallery import ListGallery, renewed
 from agent.adapters.list_source import ListSource
 from agent.adapters.sealed_source import KeptIndex, SealedSource
 from agent.app.context import Context
+from agent.app.rules import rules_desk
 from agent.app.vault import Ledger, Vault, vault_of
 from agent.config import Config, DeviceConfig
 from agent.errors import BodycamError, DataError, DiskError, RefusedError
+from agent.policy import Rulebook
 from agent.ports import Gallery
 from agent.ports.log import Log
 from agent.runtime.board import Condition
 from agent.runtime.builder_loop import DatedGallery, GallerySource
+from agent.runtime.rules_desk import RulesDesk
 from agent.values import Wall
 from agent.watchlist.columns import StoredList
 
@@ -52,13 +55,17 @@ class Lists:
         """How to unlock the store; empty when there is nothing to unlock."""
         return "" if self.vault is None else self.vault.locked
 
-    @property
-    def condition(self) -> Condition:
+    def condition(self, book: Rulebook) -> Condition:
         """What the board begins with."""
-        ref = self.gallery.ref
-        trouble = "" if self.locked else self.trouble
+        ref, policy = self.gallery.ref, book.policy
         return Condition(
-            list_id=ref.id, list_version=ref.version, watchlist=trouble, locked=self.locked
+            list_id=ref.id,
+            list_version=ref.version,
+            watchlist="" if self.locked else self.trouble,
+            rules="" if self.locked else book.trouble,
+            locked=self.locked,
+            policy=f"{policy.name} v{policy.version}",
+            test=policy.test,
         )
 
 
@@ -78,6 +85,9 @@ class _Unusable:
     def fingerprint(self) -> object:
         return self._reason
 
+    def under(self) -> str:
+        return ""
+
     def build(self, *, now: Wall, previous: Any = None) -> ListGallery:
         del now, previous
         raise RefusedError(self._reason)
@@ -92,8 +102,15 @@ class _Unusable:
         """Nothing is served, so nothing is kept."""
 
 
-def open_lists(context: Context, space: str, ledger: Ledger, undo: ExitStack) -> Lists:
-    """The list of this device, and the first gallery of it.
+def open_lists(
+    context: Context,
+    space: str,
+    ledger: Ledger,
+    undo: ExitStack,
+    *,
+    keep_going: Callable[[Callable[[], None]], None] = lambda write: write(),
+) -> tuple[Lists, RulesDesk]:
+    """The list of this device, the first gallery of it, and the rules that it was held to.
 
     A service must stay up to say what is wrong and to take the mended list: so whatever is wrong
     with it is `trouble`, not an error.
@@ -103,22 +120,27 @@ def open_lists(context: Context, space: str, ledger: Ledger, undo: ExitStack) ->
         space: family of the embedder in use.
         ledger: the audit log.
         undo: closes the vault at the end.
+        keep_going: carries out a write though the disk be full.
     """
     config, vault = context.config, None
     make = partial(_gallery, config)
     source: GallerySource
+    rules = RulesDesk(None)
     if not context.provisioned:
         source = _local(context, space, make)
     else:
         try:
             vault = vault_of(context, space)
             undo.callback(vault.close)
-            source = SealedSource(vault.store, make, ledger, context.clock, _KEPT)
+            rules = rules_desk(context, vault, ledger, keep_going=keep_going)
+            source = SealedSource(
+                vault.store, make, ledger, context.clock, index=_KEPT, policy=vault.digest
+            )
         except BodycamError as error:
-            source = _Unusable(str(error), make)
+            source, rules = _Unusable(str(error), make), RulesDesk(None, str(error))
     fingerprint = source.fingerprint()
     gallery, trouble = _first_gallery(source, make, context)
-    return Lists(source, gallery, fingerprint, trouble, vault)
+    return Lists(source, gallery, fingerprint, trouble, vault), rules
 
 
 def as_provisioned(config: Config, lists: Lists) -> Config:

@@ -17,10 +17,15 @@ from agent.adapters.http_fetch import HttpFetcher
 from agent.adapters.sealed_values import Change
 from agent.adapters.sealing import decrypt
 from agent.adapters.state_dir import write_whole
-from agent.adapters.tuf_client import Repository, clean, refused, short
+from agent.adapters.tuf_client import LookError, Repository, clean, refused, short
 from agent.app.sync_parts import Progress, SyncParts
 from agent.errors import DataError, RefusedError
 from agent.messages import iso_utc
+from agent.messages.authorisation import (
+    MAX_AUTHORISATION,
+    authorisation_target,
+    revocation_target,
+)
 from agent.messages.bundle import (
     EnvelopeFile,
     ListManifest,
@@ -30,11 +35,14 @@ from agent.messages.bundle import (
     manifest_target,
     shard_target,
 )
+from agent.messages.policy import MAX_POLICY, POLICY_TARGET
 from agent.values import Wall
-from agent.values.sync import Fault, Installed, NoChange, SyncResult, Withdrawn
+from agent.values.sync import Fault, Installed, NoChange, Refused, SyncResult, Withdrawn
 from agent.watchlist.arrival import check_time
 from agent.watchlist.bundle import open_bundle, parse_envelopes
 
+_GRANT: Final = authorisation_target("").removesuffix(".json")
+_END: Final = revocation_target("").removesuffix(".json")
 REMOVED: Final = "this device was removed from the list"
 
 
@@ -89,6 +97,29 @@ class Look:
             incoming=parts.incoming,
         )
         repository.refresh()
+        trouble = self._take_rules(repository)
+        result = self._take_list(repository)
+        return trouble or result
+
+    def _take_rules(self, repository: Repository) -> Refused | None:
+        """Before the list, which is held to them; what is wrong with them keeps no list away."""
+        if self._parts.rules is None:
+            return None
+        try:
+            policy = repository.documents("policy", MAX_POLICY).get(POLICY_TARGET)
+            found = repository.documents("authorisations", MAX_AUTHORISATION)
+            grants = [data for path, data in found.items() if path.startswith(_GRANT)]
+            ends = [data for path, data in found.items() if path.startswith(_END)]
+            self._parts.rules.listing(policy, grants, ends)
+        except LookError as error:
+            if isinstance(error.result, Refused):
+                return error.result
+            raise
+        except (DataError, RefusedError) as error:
+            return Refused(Fault.CONTENT, str(error))
+        return None
+
+    def _take_list(self, repository: Repository) -> SyncResult:
         known = self._known(repository)
         if known is not None:
             return known
@@ -163,7 +194,7 @@ class Look:
         if not unchanged:
             check_time(
                 manifest,
-                max_list_age_s=self._parts.max_list_age_s,
+                max_list_age_s=self._store.rules.max_list_age_s,
                 now=self._now,
                 high_water=self._store.high_water,
             )

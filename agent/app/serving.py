@@ -1,4 +1,4 @@
-"""The list that is in service on this device, for commands that look into it."""
+"""The list and the rules that hold on this device, for commands that look into them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from agent.errors import RefusedError
 
 if TYPE_CHECKING:
     from agent.app.context import Context
+    from agent.policy import Permit, Rulebook
     from agent.watchlist.columns import StoredList
 
 
@@ -30,3 +31,40 @@ def stored_list(context: Context) -> StoredList:
         return vault.store().load(now=context.clock.wall())
     finally:
         vault.close()
+
+
+def rules_in_force(context: Context) -> Rulebook:
+    """The agency's rules on a provisioned device, else the built-in ones.
+
+    Raises:
+        RefusedError: the store is locked, or the rules are missing or were changed.
+        BodycamError: something of the device is damaged.
+    """
+    from agent.policy import Rulebook
+
+    if not context.provisioned:
+        return Rulebook()
+    from agent.app.following import open_vault
+    from agent.app.rules import rules_desk
+
+    vault = open_vault(context, context.models().embedder.identity.space)
+    try:
+        return rules_desk(context, vault, context.audit()).book
+    finally:
+        vault.close()
+
+
+def permit_now(context: Context, book: Rulebook, authorisation: str, list_id: str) -> Permit:
+    """What a one-shot command rests on. It has no receiver of positions: where areas are set it is
+    refused.
+
+    Raises:
+        RefusedError: the rules do not permit it.
+    """
+    from agent.adapters.time_signs import time_signs
+    from agent.policy import Circumstances
+    from agent.policy.rulebook import permit
+
+    clock = context.clock
+    here = Circumstances(clock.wall(), clock.monotonic(), time_signs(), None, list_id)
+    return permit(book, authorisation, here)

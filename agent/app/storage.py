@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Literal, Protocol
@@ -82,6 +83,17 @@ class Storage:
         if self._reserve.exhausted:
             return "used-up"
         return "held" if self._reserve.held else "in-use"
+
+    def keep_going(self, write: Callable[[], None]) -> None:
+        """Carry out a write for which the reserve is let go if the disk is full.
+
+        Raises:
+            DiskError: not even then.
+        """
+        if self._reserve is None:
+            write()
+        else:
+            self._reserve.keep_going(write)
 
     def upkeep(self) -> None:
         """Take the reserve back when there is space, and write what had to wait for that; to be

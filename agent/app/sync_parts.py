@@ -11,6 +11,7 @@ from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.http_fetch import HttpSettings
 from agent.adapters.sealed_store import SealedListStore
 from agent.ports import Clock
+from agent.runtime.rules_desk import RulesDesk
 
 Progress = Callable[[int, int], None]
 """Told (bytes so far, bytes in all) of the shards of this look."""
@@ -32,10 +33,10 @@ class SyncParts:
         folder: the state folder; `tuf/` and `incoming/` in it are ours, `lists/` is the store.
         list_id: to follow; empty: the only one sealed to this device.
         quota_bytes: what lists may take altogether, fetched and installed.
-        max_list_age_s: of the policy.
         key_id: of this device's envelope.
         keys: of the device, open.
         store, ledger, clock: as everywhere.
+        rules: takes the policy and the authorisations; None: nobody does.
     """
 
     http: HttpSettings
@@ -43,12 +44,12 @@ class SyncParts:
     folder: Path
     list_id: str
     quota_bytes: int
-    max_list_age_s: float
     key_id: str
     keys: DeviceKeys
     store: SealedListStore
     ledger: Ledger
     clock: Clock
+    rules: RulesDesk | None = None
 
     @property
     def metadata(self) -> Path:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from agent.adapters.keystore import Keystore
+from agent.adapters.rules_store import RulesStore
 from agent.adapters.sealed_store import SealedListStore
 from agent.app.context import Context
 from agent.config import Config
@@ -67,15 +67,26 @@ def require_unlock_as_configured(unlock: Unlock, config: Config) -> None:
 
 
 class Vault:
-    """Keystore and store of a running agent. Safe to use from all threads.
+    """Keystore, store and rules of a running agent. Safe to use from all threads.
 
     Args:
         keystore: of this device.
-        opener: opens the store once the keys are there.
+        opener: opens the store once the keys are there, for lists under a policy.
+        rules: where the agency's rules are kept.
+
+    Attributes:
+        policy: that lists are held to.
     """
 
-    def __init__(self, keystore: Keystore, opener: Callable[[], SealedListStore]) -> None:
+    def __init__(
+        self,
+        keystore: Keystore,
+        opener: Callable[[Policy], SealedListStore],
+        rules: RulesStore,
+    ) -> None:
         self.keystore = keystore
+        self.rules = rules
+        self.policy = FIELD_TEST
         self._opener = opener
         self._lock = threading.Lock()
         self._store: SealedListStore | None = None
@@ -98,8 +109,19 @@ class Vault:
             if self._store is None:
                 if self.locked:
                     raise RefusedError(self.locked)
-                self._store = self._opener()
+                self._store = self._opener(self.policy)
             return self._store
+
+    def digest(self) -> str:
+        """Hash of that policy."""
+        return self.policy.sha256()
+
+    def hold_to(self, policy: Policy) -> None:
+        """Lists are held to this policy from now on."""
+        with self._lock:
+            self.policy = policy
+            if self._store is not None:
+                self._store.hold_to(rules_of(policy))
 
     def close(self) -> None:
         """Lock again."""
@@ -123,8 +145,11 @@ def vault_of(context: Context, space: str) -> Vault:
     """
     keystore, config = context.keystore(), context.config
     require_unlock_as_configured(keystore.identity.unlock, config)
-    opener = partial(open_store, context.state_dir, keystore, config, FIELD_TEST, space)
-    return Vault(keystore, opener)
+
+    def opener(policy: Policy) -> SealedListStore:
+        return open_store(context.state_dir, keystore, config, policy, space)
+
+    return Vault(keystore, opener, RulesStore(context.keys_dir, lambda: keystore.keys))
 
 
 class Unlocking:

@@ -26,7 +26,7 @@ from agent.delivery.home_assistant import discovery
 from agent.errors import BodycamError, DiskError
 from agent.messages import iso_utc
 from agent.messages.health import FalseAlerts, GovernorHealth, ListHealth
-from agent.policy import FIELD_TEST, Limits
+from agent.policy import Limits, Policy
 from agent.policy.fpir_monitor import Sprt
 from agent.ports import Clock, Transport
 from agent.ports.hardware import Hardware
@@ -83,6 +83,7 @@ def drill(
     notify: Callable[[], None],
     board: Board,
     *,
+    policy: Callable[[], Policy],
     confirm: str,
     clock: Clock,
     new_id: Callable[[Wall], str],
@@ -98,7 +99,7 @@ def drill(
         events,
         notify,
         watchlist,
-        allowed=FIELD_TEST.test_alerts,
+        policy=policy,
         confirm=confirm,
         ledger=storage.ledger,
         clock=clock,

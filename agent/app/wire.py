@@ -18,7 +18,7 @@ from agent.app.vault import Ledger, Vault
 from agent.config import Config
 from agent.delivery import DeliveryLimits, EventContext, EventWriter, NoEvents, OpenEvents, Session
 from agent.delivery.inbound import Addressee
-from agent.policy import FIELD_TEST, Limits, combine
+from agent.policy import FIELD_TEST, Limits, Policy, combine
 from agent.ports import Clock
 from agent.ports.log import Log
 from agent.runtime.board import Board
@@ -52,9 +52,9 @@ def event_writer(
     return SealedEvents(context, keystore.identity.alert_key, lambda: keystore.keys)
 
 
-def limits_of(config: Config, vault: Vault | None) -> Limits:
+def limits_of(config: Config, vault: Vault | None) -> Callable[[Policy], Limits]:
     """Policy and configuration; no picture of anybody is made where events are not sealed."""
-    return combine(FIELD_TEST, config.decision, sealed=vault is not None)
+    return lambda policy: combine(policy, config.decision, sealed=vault is not None)
 
 
 def delivery_limits(config: Config, vault: Vault | None, log: Log) -> DeliveryLimits:
@@ -67,7 +67,13 @@ def delivery_limits(config: Config, vault: Vault | None, log: Log) -> DeliveryLi
 
 
 def inbound(
-    context: Context, vault: Vault | None, ledger: Ledger, actions: Actions, *, session: int
+    context: Context,
+    vault: Vault | None,
+    ledger: Ledger,
+    actions: Actions,
+    *,
+    session: int,
+    remote_arm: Callable[[], bool],
 ) -> Inbound | None:
     """Who acts on acknowledgements and commands; None where there is nobody to give any."""
     if vault is None:
@@ -85,7 +91,7 @@ def inbound(
         actions,
         CommandCounter(context.state_dir / FILE, identity.key_id),
         session=session,
-        remote_arm=FIELD_TEST.remote_arm,
+        remote_arm=remote_arm,
         clock=context.clock,
         log=context.log,
         ledger=ledger,
@@ -105,13 +111,18 @@ def listeners(sync: SyncLoop | None, hears: Inbound | None) -> dict[str, Listene
 
 def state_message(session: Session, board: Board) -> bytes:
     """What the device is doing now."""
-    now = board.condition
-    return session.online(now.state, now.reason, since=board.since, watchlist=now.list_id or None)
+    return session.online(
+        (now := board.condition).state,
+        now.reason,
+        since=board.since,
+        test=now.test,
+        watchlist=now.list_id or None,
+    )
 
 
 def gap_of(
-    events: EventWriter, clock: Clock, new_id: Callable[[Wall], str], gap: Gap
+    events: EventWriter, clock: Clock, new_id: Callable[[Wall], str], board: Board, gap: Gap
 ) -> OutboxEntry:
     """The entry that tells of lost events."""
     now = clock.wall()
-    return events.gap(gap, event_id=new_id(now), test=FIELD_TEST.test, now=now)
+    return events.gap(gap, event_id=new_id(now), test=board.condition.test, now=now)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.app import Context
-from agent.app.serving import stored_list
+from agent.app.serving import permit_now, rules_in_force, stored_list
 from agent.cli.common import print_json, say
 from agent.errors import (
     BodycamError,
@@ -22,7 +22,8 @@ from agent.errors import (
     UsageError,
 )
 from agent.pipeline.identify import Answer, FaceAnswer, IdentifyRule, RankedGallery, identify
-from agent.policy.field_test import FIELD_TEST, FIELD_TEST_AUTHORISATION
+from agent.policy import Policy
+from agent.policy.field_test import FIELD_TEST_AUTHORISATION
 from agent.policy.limits import combine
 from agent.stages.threshold import threshold_for
 from agent.watchlist.columns import StoredList
@@ -84,12 +85,14 @@ def run(args: argparse.Namespace, context: Context) -> int:
         the exit code of the first image that cannot be read; 0 when all can.
 
     Raises:
-        RefusedError: no authorisation, or the list is too long for policy or evidence.
+        RefusedError: the rules permit no search under this authorisation now, or the list is too
+            long for policy or evidence.
     """
     authorisation = _authorised(args.authorisation)
     context = context.adjusted(f"detection.min_face_px={args.min_face_px}")
-    stored = stored_list(context)
-    gallery, rule = _prepare(context, stored)
+    stored, book = stored_list(context), rules_in_force(context)
+    permit_now(context, book, authorisation, stored.id)
+    gallery, rule = _prepare(context, stored, book.policy)
     found: list[_Searched] = []
     try:
         for path in args.images:
@@ -116,7 +119,9 @@ def _authorised(given: str) -> str:
     return given
 
 
-def _prepare(context: Context, stored: StoredList) -> tuple[RankedGallery, IdentifyRule]:
+def _prepare(
+    context: Context, stored: StoredList, policy: Policy
+) -> tuple[RankedGallery, IdentifyRule]:
     from agent.adapters.gallery import build_gallery
 
     config, models = context.config, context.models()
@@ -124,7 +129,7 @@ def _prepare(context: Context, stored: StoredList) -> tuple[RankedGallery, Ident
     gallery = build_gallery(
         stored, now=context.clock.wall(), config=config.watchlist, threads=config.models.threads
     )
-    limits = combine(FIELD_TEST, config.decision)
+    limits = combine(policy, config.decision)
     limits.check_list(gallery.templates)
     threshold = threshold_for(
         models.curve,
@@ -137,7 +142,7 @@ def _prepare(context: Context, stored: StoredList) -> tuple[RankedGallery, Ident
         threshold=threshold.similarity,
         margin=limits.margin,
         min_quality=config.recognition.min_quality,
-        min_face_px=config.recognition.min_face_px,
+        min_face_px=max(limits.min_face_px, config.recognition.min_face_px),
     )
     return gallery, rule
 

@@ -113,6 +113,7 @@ def stats(args: argparse.Namespace, context: Context) -> dict[str, Any]:
 def _sync_here(context: Context, passphrase: str) -> int:
     from agent.adapters.http_fetch import exposure
     from agent.app.following import Follower, open_vault
+    from agent.app.rules import rules_desk
 
     vault = open_vault(context, context.models().embedder.identity.space, passphrase)
     try:
@@ -123,7 +124,9 @@ def _sync_here(context: Context, passphrase: str) -> int:
             vault.store().load(now=context.clock.wall())
         with _bar() as progress:
             never = threading.Event()
-            report = Follower(context, vault, context.audit()).look(never.wait, progress)
+            audit = context.audit()
+            desk = rules_desk(context, vault, audit)
+            report = Follower(context, vault, audit, desk).look(never.wait, progress)
     finally:
         vault.close()
     return _answer(report, context)

@@ -34,7 +34,7 @@ class EventContext:
     Attributes:
         agency, device: second and third level of the topic; the source of the event.
         detector_sha256, embedder_sha256: of the network files, hexadecimal.
-        policy_sha256: of the policy in force, hexadecimal.
+        policy_sha256: of the built-in policy, hexadecimal: in force where an alert names no other.
     """
 
     agency: str
@@ -64,7 +64,9 @@ def match_event(alert: Alert, context: EventContext) -> MatchEvent:
     )
 
 
-def drill_alert(event_id: str, authorisation: str, watchlist: WatchlistRef, *, now: Wall) -> Alert:
+def drill_alert(
+    event_id: str, authorisation: str, watchlist: WatchlistRef, *, now: Wall, policy: str = ""
+) -> Alert:
     """An alert about nobody, for the start of a shift. Live alerts about people go first.
 
     Args:
@@ -72,6 +74,7 @@ def drill_alert(event_id: str, authorisation: str, watchlist: WatchlistRef, *, n
         authorisation: opaque id of what it is done under.
         watchlist: in use.
         now: wall-clock seconds.
+        policy: hash of the policy in force; empty: of the built-in one.
     """
     return Alert(
         id=event_id,
@@ -88,6 +91,7 @@ def drill_alert(event_id: str, authorisation: str, watchlist: WatchlistRef, *, n
         watchlist=watchlist,
         activation=event_id,
         test=True,
+        policy=policy,
         drill=True,
     )
 
@@ -115,9 +119,10 @@ def _match_data(alert: Alert, context: EventContext) -> MatchData:
         location=_location(alert.place),
         watchlist=WatchlistInfo(id=alert.watchlist.id, version=alert.watchlist.version),
         models=ModelHashes(detector=context.detector_sha256, embedder=context.embedder_sha256),
-        policy=context.policy_sha256,
+        policy=alert.policy or context.policy_sha256,
         authorisation=alert.ref.authorisation,
         activation=alert.activation,
+        armed_under=alert.armed_under or None,
         test=alert.test,
         match=alert.match,
     )

@@ -29,7 +29,8 @@ Verify: TypeAlias = Callable[[bytes, bytes, bytes], bool]
 """Whether the owner of a public key signed data: (public key, data, signature)."""
 _Message = TypeVar("_Message", bound=BaseModel)
 _FORMATS: Final[Mapping[type[BaseModel], str]] = {Ack: ACK_FORMAT, Command: COMMAND_FORMAT}
-_STOPS: Final = "disarm"
+STOPS: Final = frozenset({"disarm", "revoke"})
+"""When in doubt, disarm: obeyed under keys that are out of date, and before it is recorded."""
 
 
 class Why(str, Enum):
@@ -160,14 +161,13 @@ class CommandGate:
 
 
 def _why_not(command: Command, trust: CommandKeys, present: Present) -> Why | None:
-    """When in doubt, disarm: that is obeyed under keys that are out of date, too."""
     if present.now >= command.not_after:
         return Why.STALE
-    if present.now >= trust.not_after and command.command != _STOPS:
+    if present.now >= trust.not_after and command.command not in STOPS:
         return Why.OLD_KEYS
     if command.command in STARTS and command.session != present.session:
         return Why.OTHER_SESSION
-    if command.command == "authorise" or (command.command == "arm" and not present.remote_arm):
+    if command.command == "arm" and not present.remote_arm:
         return Why.NOT_ALLOWED
     return None
 

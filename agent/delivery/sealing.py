@@ -18,6 +18,8 @@ _BLOCK: Final = 1024
 """What is sealed has a multiple of this length, bytes: its size says nothing about whom."""
 _BEGINNING: Final = b'{"tag":'
 _KEYS: Final = frozenset({"tag", "event", "late"})
+_TAG: Final = 64
+"""Characters of a tag."""
 
 
 def padded(content: Mapping[str, Any]) -> bytes:
@@ -31,12 +33,17 @@ def tagged(tag: str) -> bytes:
     return compact({"tag": tag})[:-1]
 
 
+def armed_tagged(arm: str) -> tuple[bytes, int]:
+    """What stands in every stored event with this second tag, and in no other, and where."""
+    return compact({"arm": arm})[1:-1], len(tagged("0" * _TAG)) + 1
+
+
 def is_sealed(entry: OutboxEntry) -> bool:
     """Whether an entry holds what `stored` made."""
     return entry.payload.startswith(_BEGINNING)
 
 
-def stored(event: Mapping[str, Any], late_signature: str, tag: str) -> bytes:
+def stored(event: Mapping[str, Any], late_signature: str, tag: str, arm: str = "") -> bytes:
     """What is committed: the event as it is sent when new, and the signature of the other.
 
     Args:
@@ -45,11 +52,12 @@ def stored(event: Mapping[str, Any], late_signature: str, tag: str) -> bytes:
             say so, and stays as it is.
         tag: by which events of one authorisation are found again when it is revoked; a keyed
             hash of it, hexadecimal. Never sent.
+        arm: the same for the authorisation that the device was armed under.
 
     Raises:
         ValueError: larger than 100 kB.
     """
-    payload = compact({"tag": tag, "event": event, "late": late_signature})
+    payload = compact({"tag": tag, "arm": arm, "event": event, "late": late_signature})
     if len(payload) > MAX_BYTES:
         raise ValueError(f"event: {len(payload)} bytes, at most {MAX_BYTES} may be sent")
     return payload
@@ -63,7 +71,7 @@ def sealed_payload(entry: OutboxEntry, historical: bool) -> bytes:
             sent in clear now.
     """
     tree = json.loads(entry.payload)
-    if not isinstance(tree, dict) or tree.keys() != _KEYS:
+    if not isinstance(tree, dict) or tree.keys() - {"arm"} != _KEYS:
         raise ValueError("it is not sealed: raised before this device was provisioned")
     event = tree["event"]
     if historical and tree["late"]:

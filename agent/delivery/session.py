@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from agent.messages import StateMessage, iso_utc
 from agent.values import Wall
+from agent.values.states import State
 
-State = Literal["off", "disarmed", "arming", "armed", "degraded", "locked"]
 _LONGEST_REASON = 200
 
 
@@ -20,7 +19,7 @@ class Session:
     Attributes:
         number: grows by one at every start; kept in the outbox.
         version: of the agent.
-        test: under a field-test policy.
+        test: begun under a policy for field tests: what the last will says.
     """
 
     number: int
@@ -28,7 +27,13 @@ class Session:
     test: bool
 
     def online(
-        self, state: State, reason: str, *, since: Wall, watchlist: str | None = None
+        self,
+        state: State,
+        reason: str,
+        *,
+        since: Wall,
+        test: bool | None = None,
+        watchlist: str | None = None,
     ) -> bytes:
         """Birth, or a change of state.
 
@@ -36,13 +41,14 @@ class Session:
             state: what the device does now.
             reason: why, for an operator; cut at 200 characters.
             since: wall-clock seconds of the change.
+            test: the policy in force is one for field tests; None: as at the beginning.
             watchlist: id of the list in use.
         """
-        return self._encode(True, state, reason, iso_utc(since), watchlist)
+        return self._encode(True, state, reason, iso_utc(since), watchlist, test=test)
 
-    def final(self, reason: str, *, since: Wall) -> bytes:
+    def final(self, reason: str, *, since: Wall, test: bool | None = None) -> bytes:
         """The last words of an orderly stop."""
-        return self._encode(False, "off", reason, iso_utc(since), None)
+        return self._encode(False, "off", reason, iso_utc(since), None, test=test)
 
     def will(self) -> bytes:
         """What the broker says for us when we are gone without a word. Carries no time: it is
@@ -51,7 +57,14 @@ class Session:
         return self._encode(False, "off", "connection lost", None, None)
 
     def _encode(
-        self, online: bool, state: State, reason: str, since: str | None, watchlist: str | None
+        self,
+        online: bool,
+        state: State,
+        reason: str,
+        since: str | None,
+        watchlist: str | None = None,
+        *,
+        test: bool | None = None,
     ) -> bytes:
         message = StateMessage(
             session=self.number,
@@ -61,6 +74,6 @@ class Session:
             version=self.version,
             since=since,
             watchlist=watchlist,
-            test=self.test,
+            test=self.test if test is None else test,
         )
         return message.model_dump_json(by_alias=True).encode()

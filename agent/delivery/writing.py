@@ -10,6 +10,7 @@ from agent.delivery.events import EventContext, open_payload, outbox_entry
 from agent.delivery.gaps import gap_entry
 from agent.delivery.sealing import is_sealed
 from agent.errors import RefusedError
+from agent.ports.outbox import TOLD
 from agent.values import Alert, Gap, Monotonic, OutboxEntry, Wall
 
 Marks = Mapping[str, tuple[str, Monotonic]]
@@ -35,6 +36,17 @@ class EventWriter(Protocol):
         Raises:
             ValueError: it must not be sent.
         """
+
+    def of_authorisation(self, authorisation: str) -> tuple[tuple[bytes, int], ...]:
+        """How stored events of an authorisation are found: each such event has one of these parts
+        at this place of its payload, bytes from the beginning, and no other event has.
+
+        Raises:
+            RefusedError: the keys are locked.
+        """
+
+    def told(self, subject: str) -> str:
+        """The prefix under which the outbox counts events about a subject; as `match`."""
 
     def mark(self, activation: str, subject: str) -> str:
         """The key of a cool-down mark in the outbox; begins with `activation` and a slash."""
@@ -69,6 +81,14 @@ class OpenEvents:
             raise RefusedError("it was sealed for an agency whose keys are gone from this device")
         return open_payload(entry, historical)
 
+    def of_authorisation(self, authorisation: str) -> tuple[tuple[bytes, int], ...]:
+        """None: what can be revoked belongs to an agency, whose events are sealed."""
+        del authorisation
+        return ()
+
+    def told(self, subject: str) -> str:
+        return f"{TOLD}{subject}/"
+
     def mark(self, activation: str, subject: str) -> str:
         return f"{activation}/{subject}"
 
@@ -97,6 +117,14 @@ class NoEvents:
 
     def finish(self, entry: OutboxEntry, historical: bool) -> bytes:
         del entry, historical
+        raise RefusedError(self.why)
+
+    def of_authorisation(self, authorisation: str) -> tuple[tuple[bytes, int], ...]:
+        del authorisation
+        raise RefusedError(self.why)
+
+    def told(self, subject: str) -> str:
+        del subject
         raise RefusedError(self.why)
 
     def mark(self, activation: str, subject: str) -> str:

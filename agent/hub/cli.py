@@ -30,6 +30,7 @@ COMMANDS = {
     "audit": ("agent.hub.commands.audit", "the hub's own log of reviews, purges and holds"),
     "purge": ("agent.hub.commands.purge", "retention, revoked authorisations, legal holds"),
     "policy": ("agent.hub.commands.policy", "what the agency allows its cameras"),
+    "authorise": ("agent.hub.commands.authorise", "what permits matching, and its end"),
     "publish": ("agent.hub.commands.publish", "the next version of a list"),
     "revoke": ("agent.hub.commands.revoke", "take entries, or a whole list, back at once"),
     "report": ("agent.hub.commands.report", "what a list is made of, for an auditor"),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from agent.errors import DataError, MissingFileError, UsageError
 from agent.hub.case_keys import CaseKeys
+from agent.hub.chain import write_log
 from agent.hub.event_values import Opened, Refused, Why
 from agent.hub.events_database import EventsDatabase
 from agent.hub.vault import Vault
@@ -92,24 +93,49 @@ class EventStore:
             return Refused(Why.CHANGED, device.name, detail)
         tree = event.model_dump(mode="json")
         data = tree["data"]
+        marks = self._mark_of(data, "authorisation"), self._mark_of(data, "armed_under")
+        query = "SELECT 1 FROM revoked WHERE mark IN (?, ?)"
+        if db.execute(query, marks).fetchone() is not None:
+            self._put_nothing(db, opened, now)
+            return False
         nobody = isinstance(event, GapEvent) or event.type == TEST_TYPE
         clear = json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
-        about, mark = _about(device.key_id, event.id), self._authorisation(data)
+        about, mark = _about(device.key_id, event.id), marks[0]
         lock = self.vault if mark is None else self.keys.made(mark)
         payload = opened.payload if mark is None else lock.lock(opened.payload, _sealed(about))
         db.execute(
             "INSERT INTO event (id, device, device_key, sign_key, type, time, historical, received,"
-            " digest, payload, opened, subject, authorisation, first, keyed)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " digest, payload, opened, subject, authorisation, armed, first, keyed)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(event.id, device.name, device.key_id, device.sign_key, event.type),
                 *(seconds(event.time), bool(data.get("historical")), now),
                 *(opened.digest, payload, lock.lock(clear, about)),
                 None if nobody else self.mark("subject", tree["subject"]),
-                *(mark, data.get("match"), mark is not None),
+                *marks,
+                *(data.get("match"), mark is not None),
             ),
         )
         return True
+
+    def revoke(self, authorisation: str, *, now: float) -> None:
+        """From now on, what arrives that was raised under it is not kept."""
+        row = (self.mark("authorisation", authorisation), now)
+        with self.database.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO revoked VALUES (?, ?)", row)
+
+    def _put_nothing(self, db: sqlite3.Connection, opened: Opened, now: float) -> None:
+        """It came too late: known, so that the camera is told, and nothing of it is here."""
+        event, device = opened.event, opened.device
+        db.execute(
+            "INSERT INTO event (id, device, device_key, sign_key, type, time, historical, received,"
+            " digest, purged) VALUES (?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+            (
+                *(event.id, device.name, device.key_id, device.sign_key, event.type),
+                *(seconds(event.time), now, opened.digest, now),
+            ),
+        )
+        write_log(db, "purge", now, events=1, reviews=0, held=0)
 
     def opened(self, stored: StoredEvent) -> dict[str, Any]:
         """What the event says: the open event as JSON values.
@@ -186,8 +212,9 @@ class EventStore:
             "WHERE first = ? AND device_key = ? ORDER BY number", stored.id, stored.device_key
         )
 
-    def _authorisation(self, data: dict[str, Any]) -> bytes | None:
-        given = data.get("authorisation")
+    def _mark_of(self, data: dict[str, Any], name: str) -> bytes | None:
+        """Of the authorisation for whose sake, or under which, an event was raised."""
+        given = data.get(name)
         return None if given is None else self.mark("authorisation", given)
 
     def mark(self, what: str, value: str) -> bytes:

@@ -63,6 +63,11 @@ _MIGRATIONS: Final = (
     CREATE TABLE chain (seq INTEGER PRIMARY KEY, line BLOB NOT NULL);
     """,
     "ALTER TABLE event ADD COLUMN keyed INTEGER NOT NULL DEFAULT 0",
+    """
+    ALTER TABLE event ADD COLUMN armed BLOB;
+    CREATE INDEX event_armed ON event (armed) WHERE armed IS NOT NULL;
+    CREATE TABLE revoked (mark BLOB PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+    """,
 )
 """Entry n takes the file from user_version n to n + 1. Append only. `log` is what was
 written before there was a chain; nothing is added to it."""

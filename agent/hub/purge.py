@@ -52,7 +52,8 @@ def purge(
     Args:
         store: of events.
         received_before: those that arrived before, wall seconds.
-        authorisation: those raised under it. Given both, those to which both apply.
+        authorisation: those raised for its sake, or while armed under it. Given both, those to
+            which both apply.
         dry: only count.
         now: wall seconds.
 
@@ -62,8 +63,11 @@ def purge(
     if received_before is None and authorisation is None:
         raise UsageError("purge: say what, with --older-than DAYS or --authorisation ID")
     mark = None if authorisation is None else store.mark("authorisation", authorisation)
-    due = "purged IS NULL AND (? IS NULL OR received < ?) AND (? IS NULL OR authorisation = ?)"
-    values = (received_before, received_before, mark, mark)
+    due = (
+        "purged IS NULL AND (? IS NULL OR received < ?)"
+        " AND (? IS NULL OR authorisation = ? OR armed = ?)"
+    )
+    values = (received_before, received_before, mark, mark, mark)
     with store.database.transaction() as db:
 
         def count(sql: str) -> int:
@@ -81,7 +85,8 @@ def purge(
         db.execute("DELETE FROM review WHERE event IN (SELECT number FROM gone)")
         db.execute(
             "UPDATE event SET payload = NULL, opened = NULL, subject = NULL, authorisation = NULL,"
-            " first = NULL, ack = NULL, purged = ? WHERE number IN (SELECT number FROM gone)",
+            " armed = NULL, first = NULL, ack = NULL, purged = ?"
+            " WHERE number IN (SELECT number FROM gone)",
             (now,),
         )
         db.execute("DELETE FROM ack WHERE number NOT IN (SELECT ack FROM event WHERE ack NOTNULL)")

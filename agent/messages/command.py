@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from agent.messages.authorisation import Authorisation, Revocation
 from agent.messages.bundle import KeyId
 from agent.messages.match import Ulid
 from agent.messages.signed import SignatureText, Signer, Slug
@@ -20,7 +21,9 @@ from agent.messages.signed import SignatureText, Signer, Slug
 COMMAND_FORMAT: Final = "bodycam.command.v1"
 MAX_COMMAND: Final = 4096
 """Bytes."""
-CommandName = Literal["disarm", "sync", "report", "arm", "unpark", "authorise", "reset-monitor"]
+CommandName = Literal[
+    "disarm", "sync", "report", "arm", "unpark", "authorise", "revoke", "reset-monitor"
+]
 STARTS: Final = frozenset({"arm", "authorise"})
 """Commands that start something."""
 
@@ -34,6 +37,9 @@ class CommandArguments(BaseModel):
         reason: of `arm` and `reset-monitor` (needed), and `disarm`; goes into the audit log.
         authorisation: of `arm` (needed).
         event: of `unpark`: this event alone; every parked one without it.
+        document: of `authorise` (needed): signed by the `authorisations` role. One that does not
+            fit into a command comes with the next sync.
+        revocation: of `revoke` (needed): signed by the same role.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +47,8 @@ class CommandArguments(BaseModel):
     reason: Text = ""
     authorisation: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_.:-]*$")
     event: Ulid | None = None
+    document: Authorisation | None = None
+    revocation: Revocation | None = None
 
 
 class Command(BaseModel):
@@ -75,4 +83,8 @@ class Command(BaseModel):
             raise ValueError("arm: needs a reason and an authorisation")
         if self.command == "reset-monitor" and not self.arguments.reason:
             raise ValueError("reset-monitor: needs a reason")
+        if self.command == "authorise" and self.arguments.document is None:
+            raise ValueError("authorise: needs the document")
+        if self.command == "revoke" and self.arguments.revocation is None:
+            raise ValueError("revoke: needs the revocation")
         return self

@@ -87,6 +87,9 @@ class MatchData(_Wire):
     policy: Sha256
     authorisation: OpaqueId
     activation: Ulid
+    armed_under: OpaqueId | None = Field(
+        None, description="Authorisation that the camera was armed under; null in a test alert."
+    )
     historical: bool = False
     test: bool
     evidence: Evidence | None = None

@@ -93,6 +93,7 @@ class Pipeline:
         """
         self.disarm()
         rule = activation.rule_for(self._gallery.templates)
+        self._recogniser.min_face_px = activation.min_face_px
         self._armed = _Armed(activation, rule, AlertBook.remembering(activation.remembered))
 
     def disarm(self) -> tuple[int, ...]:
@@ -264,6 +265,9 @@ class Pipeline:
             cooldown_s=armed.activation.cooldown_s,
             test=armed.activation.test,
             new_id=self._new_id,
+            policy=armed.activation.policy,
+            armed_under=armed.activation.armed_under,
+            silenced=armed.activation.silenced,
         )
         now = Moment(frame.at, frame.captured_at)
         alerts: list[tuple[int, Alert]] = []

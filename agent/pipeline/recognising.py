@@ -23,12 +23,17 @@ _RETURN_SHOTS = 3
 
 
 class Recogniser:
-    """Gathers the evidence of every track; owns all buffers with faces in them."""
+    """Gathers the evidence of every track; owns all buffers with faces in them.
+
+    Attributes:
+        min_face_px: of the policy; a larger one in the settings counts.
+    """
 
     def __init__(self, embedder: Embedder, tracker: Tracker, settings: PipelineSettings) -> None:
         self._embedder = embedder
         self._tracker = tracker
         self._settings = settings
+        self.min_face_px = 0
         max_shots = settings.shots.rates.max_shots
         self.memory = TrackMemory(dim=embedder.dim, max_shots=max_shots)
 
@@ -101,7 +106,8 @@ class Recogniser:
     def _rows_in_need(self, frame: Frame, look: Look) -> list[int]:
         """Detections to cut out, whose tracks need it most first."""
         shots = self._settings.shots
-        wide = (look.faces.boxes[:, 2] - look.faces.boxes[:, 0]) >= shots.rates.min_face_px
+        least = max(shots.rates.min_face_px, self.min_face_px)
+        wide = (look.faces.boxes[:, 2] - look.faces.boxes[:, 0]) >= least
         row_of = {track: row for row, track in enumerate(look.update.assigned)}
         for track in row_of:
             self.memory.saw(track, now=frame.at)

@@ -12,7 +12,7 @@ from agent.stages.decide import DecisionRule
 from agent.stages.shots import ShotSettings
 from agent.stages.threshold import Curve, threshold_for
 from agent.stages.tracking import TrackerSettings
-from agent.values import Monotonic
+from agent.values import EntryRef, Monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class Activation:
         remembered: cool-down marks of this activation from before a restart: subject to (id of
             the first alert, monotonic end of its cool-down).
         evidence: alerts carry a picture of the matched face.
+        policy: hash of the policy in force; empty: of the built-in one.
+        armed_under: id of the authorisation.
+        min_face_px: least width of a face; a larger one that is configured counts.
+        silenced: see `agent.stages.alerting.AlertContext`.
     """
 
     id: str
@@ -62,6 +66,10 @@ class Activation:
     test: bool
     remembered: Mapping[str, tuple[str, Monotonic]] = field(default_factory=dict)
     evidence: bool = False
+    policy: str = ""
+    armed_under: str = ""
+    min_face_px: int = 0
+    silenced: Callable[[EntryRef], bool] = lambda _: False
 
 
 def decision_rule(limits: Limits, curve: Curve, templates: int) -> DecisionRule:

@@ -60,6 +60,13 @@ class Limits:
             )
 
 
+def list_rules(policy: Policy) -> tuple[object, ...]:
+    """What a policy says of lists: where two policies agree in it, a list need not be held to the
+    second one anew.
+    """
+    return policy.bases, policy.purposes, policy.max_templates, policy.max_list_age_s
+
+
 def combine(policy: Policy, local: DecisionConfig, *, sealed: bool = False) -> Limits:
     """Local settings count only where they are stricter than the policy.
 

@@ -48,6 +48,7 @@ class Cause(str, Enum):
     LIST = "list"
     FPIR = "fpir"
     STORAGE = "storage"
+    POWER = "power"
     FAILURE = "failure"
 
 
@@ -68,6 +69,7 @@ DISARMING: Final = frozenset(
         Cause.LIST,
         Cause.FPIR,
         Cause.STORAGE,
+        Cause.POWER,
         Cause.FAILURE,
     }
 )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Protocol
+from typing import Final, Protocol
 
 from agent.values import Gap, Monotonic, OutboxCounts, OutboxEntry, Wall
+
+TOLD: Final = "day/"
+"""What the key of every count of events by subject and day begins with; no activation's does."""
 
 
 class Outbox(Protocol):
@@ -18,12 +21,20 @@ class Outbox(Protocol):
         DiskError: storage failed.
     """
 
-    def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Monotonic] | None = None) -> bool:
-        """Commit an entry, and in the same transaction its cool-down mark.
+    def put(
+        self,
+        entry: OutboxEntry,
+        *,
+        cooldown: tuple[str, Monotonic] | None = None,
+        told: tuple[str, Wall] | None = None,
+    ) -> bool:
+        """Commit an entry, and in the same transaction what is to be remembered with it.
 
         Args:
             entry: the event. An id that is already there is left as it is.
             cooldown: (key, monotonic seconds until which the key is cooling down).
+            told: (prefix of a key, wall seconds): somebody was told about this subject then. The
+                id is put behind the prefix; `cooldowns(prefix)` gives them back.
 
         Returns:
             whether it is on disk; False when it was given up for want of room, and counted.
@@ -35,6 +46,19 @@ class Outbox(Protocol):
     def pending(self, limit: int, *, live_since: Monotonic | None = None) -> list[OutboxEntry]:
         """Entries to send, parked ones left out: those put after `live_since` in this boot
         first, then by priority, highest first, then oldest.
+        """
+
+    def purge(self, part: bytes, *, at: int = 0) -> int:
+        """Erase what must not exist any more; how many. No gap event tells of it.
+
+        Args:
+            part: of the payload of what is erased, and of no other; not empty.
+            at: where in the payload it stands, bytes from the beginning.
+        """
+
+    def forget_marks(self, *, but: str) -> None:
+        """Erase the cool-down marks of every activation but the one whose keys begin so; empty:
+        of every one. Counts by subject and day stay.
         """
 
     def present(self, ids: Collection[str]) -> set[str]:

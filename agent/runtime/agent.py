@@ -151,6 +151,9 @@ class Agent:
             "state": now.state,
             "armed": now.armed,
             "reason": now.reason,
+            "cause": now.cause.value,
+            "policy": now.policy,
+            "test": now.test,
             "since": iso_utc(parts.board.since),
             "session": parts.session.number,
             "version": parts.session.version,
@@ -212,7 +215,11 @@ class Agent:
         parts = self._parts
         parts.transport.publish_state(
             parts.session.online(
-                condition.state, condition.reason, since=since, watchlist=condition.list_id or None
+                condition.state,
+                condition.reason,
+                since=since,
+                test=condition.test,
+                watchlist=condition.list_id or None,
             )
         )
 
@@ -234,7 +241,9 @@ class Agent:
         parts.ledger.append("stop", reason=why, session=parts.session.number)
         parts.anchoring.last_one()
         left = self._drain()
-        parts.delivery.stop(parts.session.final(why, since=parts.clock.wall()))
+        test = parts.board.condition.test
+        parts.delivery.stop(parts.session.final(why, since=parts.clock.wall(), test=test))
+        parts.board.stopped(why)
         if parts.outcome.error is None:  # else the command says what was wrong, in its own line
             parts.log.info("stopped", reason=why, depth=left)
         if left:

@@ -1,16 +1,15 @@
-"""What the device is doing now, in one place: for MQTT, the service manager and `ctl status`."""
+"""What the device is doing now, in one place: for MQTT, systemd, the LED and `ctl status`."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
+from agent.policy.states import Cause, Mode, after, shown
 from agent.ports import Clock
 from agent.values import Wall
-
-State = Literal["off", "disarmed", "arming", "armed", "degraded", "locked"]
+from agent.values.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +17,8 @@ class Condition:
     """Everything that the state follows from.
 
     Attributes:
-        armed: matching is on.
+        mode: what the device does; changed by causes alone, see `agent.policy.states`.
+        cause: of the latest change.
         why: the reason given for arming or disarming.
         camera: what is wrong with the camera; empty when nothing is.
         watchlist: what is wrong with the list; empty when nothing is.
@@ -26,12 +26,16 @@ class Condition:
         storage: what is wrong with the disk; empty when nothing is.
         effort: why the device cannot do as much as the policy asks; empty when it can.
         monitor: what the monitor of false alerts says against matching; empty when nothing.
+        rules: why the rules forbid all matching; empty when they do not.
         locked: how to unlock the store; empty when nothing is locked.
         list_id: of the list in use.
         list_version: its version.
+        policy: name and version of the policy in force.
+        test: under it, every event is a test.
     """
 
-    armed: bool = False
+    mode: Mode = Mode.DISARMED
+    cause: Cause = Cause.STARTED
     why: str = "not armed yet"
     camera: str = ""
     watchlist: str = ""
@@ -39,35 +43,37 @@ class Condition:
     storage: str = ""
     effort: str = ""
     monitor: str = ""
+    rules: str = ""
     locked: str = ""
     list_id: str = ""
     list_version: int = 0
+    policy: str = ""
+    test: bool = True
+
+    @property
+    def armed(self) -> bool:
+        """Matching is on."""
+        return self.mode is Mode.ARMED
 
     @property
     def state(self) -> State:
         """Trouble first: an armed device that sees nothing must not look healthy."""
-        if self.locked:
-            return "locked"
-        if any((self.camera, self.watchlist, self.sync, self.storage, self.effort, self.monitor)):
-            return "degraded"
-        return "armed" if self.armed else "disarmed"
+        return "locked" if self.locked else shown(self.mode, trouble=bool(self._troubles))
 
     @property
     def reason(self) -> str:
         """Why, in one line for an operator."""
-        troubles = (
-            self.locked,
-            self.camera,
-            self.watchlist,
-            self.sync,
-            self.storage,
-            self.effort,
-            self.monitor,
-        )
-        trouble = "; ".join(text for text in troubles if text)
+        trouble = "; ".join(text for text in (self.locked, *self._troubles) if text)
         if not trouble:
             return self.why
         return f"{'armed' if self.armed else 'disarmed'}; {trouble}"
+
+    @property
+    def _troubles(self) -> tuple[str, ...]:
+        rules = "" if self.locked else self.rules  # a locked store holds them too
+        disk, power, false_alerts = self.storage, self.effort, self.monitor
+        found = (self.camera, self.watchlist, self.sync, disk, power, false_alerts, rules)
+        return tuple(text for text in found if text)
 
 
 Listener = Callable[[Condition, Wall], None]
@@ -82,6 +88,8 @@ class Board:
         self._condition = condition or Condition()
         self._since = clock.wall()
         self._listeners: list[Listener] = []
+        if self._condition.locked:
+            self._condition = _moved(self._condition, Cause.LOCKED)
 
     @property
     def condition(self) -> Condition:
@@ -100,11 +108,17 @@ class Board:
             self._listeners.append(listener)
             listener(self._condition, self._since)
 
-    def armed(self, why: str) -> None:
-        self._change(armed=True, why=why)
+    def arming(self, why: str) -> None:
+        self._change(Cause.ASKED, why=why)
 
-    def disarmed(self, why: str) -> None:
-        self._change(armed=False, why=why)
+    def armed(self, why: str) -> None:
+        self._change(Cause.GRANTED, why=why)
+
+    def refused(self, why: str) -> None:
+        self._change(Cause.REFUSED, why=why)
+
+    def disarmed(self, why: str, cause: Cause) -> None:
+        self._change(cause, why=why)
 
     def camera(self, problem: str) -> None:
         self._change(camera=problem)
@@ -119,7 +133,7 @@ class Board:
         self._change(effort=problem)
 
     def locked(self, how_to_unlock: str) -> None:
-        self._change(locked=how_to_unlock)
+        self._change(Cause.LOCKED if how_to_unlock else Cause.UNLOCKED, locked=how_to_unlock)
 
     def storage(self, problem: str) -> None:
         self._change(storage=problem)
@@ -127,17 +141,33 @@ class Board:
     def monitor(self, problem: str) -> None:
         self._change(monitor=problem)
 
+    def rules(self, problem: str) -> None:
+        self._change(rules=problem)
+
+    def policy(self, name: str, version: int, *, test: bool) -> None:
+        self._change(policy=f"{name} v{version}", test=test)
+
     def list_in_use(self, list_id: str, version: int) -> None:
         self._change(list_id=list_id, list_version=version, watchlist="")
 
-    def _change(self, **changes: object) -> None:
+    def stopped(self, why: str) -> None:
+        self._change(Cause.STOPPED, why=why)
+
+    def _change(self, cause: Cause | None = None, **changes: object) -> None:
         with self._lock:
             before = self._condition
-            after = replace(before, **changes)  # type: ignore[arg-type]
-            if after == before:
+            now = replace(before, **changes)  # type: ignore[arg-type]
+            if cause is not None:
+                now = _moved(now, cause)
+            if now == before:
                 return
-            self._condition = after
-            if (after.state, after.reason) != (before.state, before.reason):
+            self._condition = now
+            if (now.state, now.reason) != (before.state, before.reason):
                 self._since = self._clock.wall()
             for listener in self._listeners:
-                listener(after, self._since)
+                listener(now, self._since)
+
+
+def _moved(condition: Condition, cause: Cause) -> Condition:
+    mode = after(condition.mode, cause)
+    return condition if mode is condition.mode else replace(condition, mode=mode, cause=cause)

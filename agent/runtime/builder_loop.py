@@ -62,6 +62,9 @@ class GallerySource(Protocol):
     def fingerprint(self) -> object:
         """Cheap; differs whenever the list on disk has changed, but by `expire`."""
 
+    def under(self) -> str:
+        """Hash of the policy that `build` holds the list to, or to a later one."""
+
     def build(self, *, now: Wall, previous: DatedGallery | None = None) -> DatedGallery:
         """A gallery of the entries valid at `now`, without delay.
 
@@ -126,6 +129,7 @@ class BuilderLoop:
         self._to_index = self._to_compact = True
         self._broken = False
         self._fingerprint = serving[1]
+        self._under = source.under()
         self._clock = clock
         self._board = board
         self._heartbeats = heartbeats
@@ -190,6 +194,7 @@ class BuilderLoop:
         self._expiring, self._not_destroyed = False, ""
 
     def _renew(self) -> None:
+        self._under = self._source.under()  # before: what is built may be under a later one
         try:
             built = self._source.build(now=self._clock.wall(), previous=self._serving)
         except BodycamError as error:
@@ -202,7 +207,7 @@ class BuilderLoop:
     def _serve(self, gallery: DatedGallery, *, same_list: bool = False) -> None:
         self._serving = gallery
         self._to_compact = True
-        self._mailbox.post(NewGallery(gallery, same_list=same_list))
+        self._mailbox.post(NewGallery(gallery, same_list=same_list, under=self._under))
 
     def _index(self) -> None:
         """Try the next index for what is in service, until there is nothing left to try."""

@@ -11,6 +11,7 @@ from agent.delivery import EventWriter, drill_alert
 from agent.errors import DiskError, MissingFileError, RefusedError
 from agent.messages import TEST_ID
 from agent.messages.control import ControlRequest
+from agent.policy import Policy
 from agent.ports import Clock, Outbox
 from agent.values import Monotonic, Wall, WatchlistRef
 
@@ -38,7 +39,7 @@ class Drill:
         events: writes them, in clear or sealed.
         notify: tells delivery of a committed event.
         watchlist: in use now; its id may be empty.
-        allowed: by the policy.
+        policy: in force now.
         confirm: whose word counts as delivered, `hub` or `broker`.
         ledger, clock: as everywhere.
         new_id: a ULID for a wall-clock time.
@@ -51,7 +52,7 @@ class Drill:
         notify: Callable[[], None],
         watchlist: Callable[[], WatchlistRef],
         *,
-        allowed: bool,
+        policy: Callable[[], Policy],
         confirm: str,
         ledger: Ledger,
         clock: Clock,
@@ -61,7 +62,7 @@ class Drill:
         self._events = events
         self._notify = notify
         self._watchlist = watchlist
-        self._allowed = allowed
+        self._policy = policy
         self._confirm = confirm
         self._ledger = ledger
         self._clock = clock
@@ -96,12 +97,14 @@ class Drill:
                 trial.confirmed = at
 
     def _raise(self) -> str:
-        if not self._allowed:
+        policy = self._policy()
+        if not policy.test_alerts:
             raise RefusedError("the policy allows no test alerts")
         wall = self._clock.wall()
         event, now = self._new_id(wall), self._watchlist()
         watchlist = WatchlistRef(now.id or "none", now.version)
-        entry = self._events.match(drill_alert(event, TEST_ID, watchlist, now=wall))
+        alert = drill_alert(event, TEST_ID, watchlist, now=wall, policy=policy.digest)
+        entry = self._events.match(alert)
         with self._lock:
             self._trials[event] = _Trial(self._clock.monotonic())
             if len(self._trials) > _REMEMBERED:

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from agent.delivery.inbound import (
     BELIEVED,
+    STOPS,
     Addressee,
     Allowance,
     CommandGate,
@@ -27,6 +28,7 @@ from agent.delivery.inbound import (
 )
 from agent.errors import BodycamError
 from agent.messages import Command
+from agent.messages.authorisation import Authorisation, Revocation
 from agent.policy.fpir_monitor import Outcome
 from agent.ports import Clock
 from agent.ports.log import Log
@@ -85,6 +87,8 @@ class Actions:
         unpark: send a refused event again, or all of them.
         reviewed: reviewers decided on alerts: ids and outcome; those of which that is news.
         reset_monitor: count false alerts anew.
+        authorise: an authorisation is there.
+        revoke: an authorisation is over, for good.
     """
 
     acknowledged: Callable[[str], None]
@@ -95,6 +99,8 @@ class Actions:
     unpark: Callable[[str | None], object]
     reviewed: Callable[[Sequence[str], Outcome], Sequence[str]]
     reset_monitor: Callable[[], None]
+    authorise: Callable[[Authorisation], None]
+    revoke: Callable[[Revocation], None]
 
 
 class Inbound:
@@ -105,7 +111,7 @@ class Inbound:
         actions: see `Actions`.
         counter: of commands.
         session: of this run.
-        remote_arm: the policy allows to arm from afar.
+        remote_arm: whether the policy allows to arm from afar.
         clock: both times are read.
         log, ledger: as everywhere.
         uid: of the agent itself, for the audit log.
@@ -118,7 +124,7 @@ class Inbound:
         counter: Counter,
         *,
         session: int,
-        remote_arm: bool,
+        remote_arm: Callable[[], bool],
         clock: Clock,
         log: Log,
         ledger: Ledger,
@@ -212,13 +218,13 @@ class Inbound:
                 self._log.info(f"an alert was {outcome}", id=event)
 
     def _command(self, message: bytes) -> None:
-        present = Present(self._session, self._clock.wall(), self._remote_arm)
+        present = Present(self._session, self._clock.wall(), self._remote_arm())
         verdict = self._gate.judge(message, self._trust.command_keys(), present)
         if isinstance(verdict, Refused):
             if verdict.counter is not None:
                 self._keep(verdict.counter)
             self._refused("command", verdict.why)
-        elif self._keep(verdict.counter) or verdict.command == "disarm":
+        elif self._keep(verdict.counter) or verdict.command in STOPS:
             self._obey(verdict)
 
     def _keep(self, counter: int) -> bool:
@@ -231,16 +237,16 @@ class Inbound:
         return True
 
     def _obey(self, command: Command) -> None:
-        """Disarming takes effect before it is recorded, all else after."""
+        """What stops something takes effect before it is recorded, all else after."""
         record: dict[str, str | int] = {
             "command": command.command,
             "counter": command.counter,
             "signer": command.signer,
         }
-        if command.command == "disarm":
+        if command.command in STOPS:
             self._act(command)
         self._ledger.append("command", **record)
-        if command.command != "disarm":
+        if command.command not in STOPS:
             self._act(command)
         self.obeyed += 1
         self._log.info("command obeyed", reason=f"{command.command} (number {command.counter})")
@@ -260,6 +266,10 @@ class Inbound:
                 actions.unpark(told.event)
             elif command.command == "reset-monitor":
                 actions.reset_monitor()
+            elif told.document is not None:
+                actions.authorise(told.document)
+            elif told.revocation is not None:
+                actions.revoke(told.revocation)
         except BodycamError as error:
             self._log.warning("a command came to nothing", reason=str(error))
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from agent.errors import BodycamError, UnavailableError
+from agent.policy import Rulebook
+from agent.policy.states import Cause
 from agent.ports import Gallery
 from agent.stages.governor import Effort
 
@@ -54,10 +56,11 @@ class Arm:
 
 @dataclass(frozen=True, slots=True)
 class Disarm:
-    """Stop looking. `uid`: of the user who asked."""
+    """Stop looking. `uid`: of the user who asked; `cause`: what kind of reason it is."""
 
     reason: str
     uid: int
+    cause: Cause = Cause.OPERATOR
     answer: Answer = field(default_factory=Answer)
 
 
@@ -68,10 +71,12 @@ class NewGallery:
     Attributes:
         same_list: the entries are those searched until now, only the way is another: no verdict
             changes, and there is nothing for the audit log.
+        under: hash of the policy that the entries were held to, or of a later one.
     """
 
     gallery: Gallery
     same_list: bool = False
+    under: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +101,17 @@ class Adjust:
     effort: Effort
 
 
-Order: TypeAlias = Adjust | Arm | Disarm | NewGallery | Withdraw
+@dataclass(frozen=True, slots=True)
+class NewRules:
+    """These rules hold from now on.
+
+    Attributes:
+        book: the rules.
+        revoked: authorisations of which nothing may be left: what was found under them goes.
+    """
+
+    book: Rulebook
+    revoked: frozenset[str] = frozenset()
+
+
+Order: TypeAlias = Adjust | Arm | Disarm | NewGallery | NewRules | Withdraw

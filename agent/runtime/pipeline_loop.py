@@ -6,83 +6,34 @@ Order of things, each of which must not change:
    hear of it afterwards;
 2. an arming is in the audit log before the first frame is looked at; a disarming takes effect
    before it is recorded;
-3. a frame that waits when the device is disarmed is let go unseen.
+3. a frame that waits when the device is disarmed is let go unseen;
+4. before each frame it is asked whether anything forbids to look at it.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
 
-from agent.delivery import EventWriter
-from agent.delivery.health import tens
 from agent.errors import BodycamError, RefusedError
 from agent.pipeline import Activation, Pipeline
-from agent.ports import Clock, Gallery, Outbox
-from agent.ports.log import Log
+from agent.policy import Breach, Policy
+from agent.policy.limits import list_rules
+from agent.policy.states import Cause
+from agent.ports import Gallery
 from agent.runtime.arming import Arming
-from agent.runtime.board import Board
-from agent.runtime.heartbeats import Heartbeats
+from agent.runtime.committing import commit, purge
 from agent.runtime.mailbox import Mailbox
-from agent.runtime.orders import Adjust, Arm, NewGallery, Order, Withdraw
+from agent.runtime.orders import Adjust, Arm, Disarm, NewGallery, NewRules, Order, Withdraw
+from agent.runtime.surroundings import Ledger, Surroundings
 from agent.runtime.tally import Tally
 from agent.stages.wiping import wipe
 from agent.values import Alert, Frame, Monotonic
-from agent.values.place import Fix
+
+__all__ = ["STAGE", "Ledger", "PipelineLoop", "Surroundings"]
 
 STAGE = "pipeline"
 TURN_S = 0.25
 """Longest wait for a frame before tracks are checked for their age."""
-
-
-class Ledger(Protocol):
-    """The audit log."""
-
-    def append(self, kind: str, **fields: str | int) -> object: ...
-
-
-class Monitor(Protocol):
-    """Of false alerts: see `agent.runtime.fpir_watch.FpirWatch`."""
-
-    def seen(self, tracks: int) -> None: ...
-
-    def raised(self, event: str) -> None: ...
-
-    def exceeded(self) -> str | None: ...
-
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Surroundings:
-    """What the pipeline loop reports to, and asks.
-
-    Attributes:
-        outbox: alerts are committed here.
-        notify: tells delivery of a committed event.
-        events: writes them, in clear or sealed.
-        ledger: the audit log.
-        monitor: of false alerts.
-        board, heartbeats, log, clock: as everywhere.
-        uid: of the agent itself, for what nobody asked for.
-        here: where the device is, for alerts; None: not known.
-        coarse: a count of people as it may be kept.
-    """
-
-    outbox: Outbox
-    notify: Callable[[str], None]
-    events: EventWriter
-    ledger: Ledger
-    monitor: Monitor
-    board: Board
-    heartbeats: Heartbeats
-    log: Log
-    clock: Clock
-    uid: int
-    here: Callable[[], Fix | None] = lambda: None
-    coarse: Callable[[int], int] = tens
 
 
 class PipelineLoop:
@@ -114,6 +65,7 @@ class PipelineLoop:
         self._last: tuple[Monotonic, Monotonic] | None = None
         self._armed = threading.Event()
         self._why_stopped = "end of file"
+        self._unchecked = ""
         self.gallery = gallery
         self.tally = Tally()
 
@@ -137,7 +89,7 @@ class PipelineLoop:
             while self.turn(TURN_S):
                 pass
         finally:
-            self._disarm(self._why_stopped, self._around.uid)
+            self._disarm(self._why_stopped, self._around.uid, Cause.SOURCE_ENDED)
             self._pipeline.close()
             self._around.monitor.close()
             self._around.heartbeats.done(STAGE)
@@ -150,6 +102,8 @@ class PipelineLoop:
             self._obey(order)
         self._heed_monitor()
         self._heed_effort()
+        if self.armed:
+            self._check()
         if got.frame is not None:
             self._take(got.frame)
         else:
@@ -163,13 +117,13 @@ class PipelineLoop:
         stop = self._around.monitor.exceeded()
         self._around.board.monitor(stop or "")
         if stop and self.armed:
-            self._disarm(stop, self._around.uid)
+            self._disarm(stop, self._around.uid, Cause.FPIR)
 
     def _heed_effort(self) -> None:
         """Too hot, or the battery too low, for as much as the policy asks: nothing is matched."""
         problem = self._around.board.condition.effort
         if problem and self.armed:
-            self._disarm(problem, self._around.uid)
+            self._disarm(problem, self._around.uid, Cause.POWER)
 
     def _obey(self, order: Order) -> None:
         if isinstance(order, Adjust):
@@ -177,15 +131,19 @@ class PipelineLoop:
             return
         if isinstance(order, NewGallery):
             self._swap(order)
-            return
-        if isinstance(order, Withdraw):
+        elif isinstance(order, Withdraw):
             self._withdraw(order)
-            return
+        elif isinstance(order, NewRules):
+            self._take_rules(order)
+        else:
+            self._answer(order)
+
+    def _answer(self, order: Arm | Disarm) -> None:
         try:
             if isinstance(order, Arm):
                 self._arm(order)
             else:
-                self._disarm(order.reason, order.uid)
+                self._disarm(order.reason, order.uid, order.cause)
         except RefusedError as error:
             order.answer.settle(error)
         except BodycamError as error:
@@ -195,14 +153,16 @@ class PipelineLoop:
             order.answer.settle()
 
     def _arm(self, order: Arm) -> None:
-        self._disarm("armed anew", order.uid)
-        self._require_list(order)
-        activation = self._arming.begin(order)
+        self._disarm("armed anew", order.uid, Cause.ARMED_ANEW)
+        self._around.board.arming(order.reason)
         try:
+            self._require_list()
+            activation = self._arming.begin(order, self.gallery.ref.id)
             self._pipeline.arm(activation)
         except RefusedError as error:
             self._arming.end()
             self._refused("arm", str(error), order.uid, order.authorisation)
+            self._around.board.refused(_one_line(str(error)))
             raise
         self._activation, self._order = activation, order
         self._subjects_before = self.tally.subjects
@@ -215,19 +175,22 @@ class PipelineLoop:
         self._around.board.armed(order.reason)
         self._around.log.info("armed", reason=order.reason, uid=order.uid)
 
-    def _require_list(self, order: Arm) -> None:
+    def _require_list(self) -> None:
         """There is no arming with a locked store, nor with nobody's list in the place of one that
-        may not be used, nor after too many false alerts, nor on too little power.
+        may not be used, nor with one that was held to an older policy, nor after too many false
+        alerts, nor on too little power.
         """
         now = self._around.board.condition
         problem = (
             self._around.monitor.exceeded()
             or now.locked
+            or self._arming.book.trouble
             or now.effort
             or ("" if self.gallery.templates else now.watchlist)
         )
+        if self._unchecked:
+            problem = problem or "the list is being held to the new policy; try again in a moment"
         if problem:
-            self._refused("arm", problem, order.uid, order.authorisation)
             raise RefusedError(problem)
 
     def _record_arming(self, activation: Activation, order: Arm) -> None:
@@ -240,11 +203,64 @@ class PipelineLoop:
             authorisation=order.authorisation,
             reason=order.reason,
             uid=order.uid,
+            policy=self._arming.book.policy.sha256(),
             list=ref.id,
             version=ref.version,
         )
 
-    def _disarm(self, reason: str, uid: int) -> None:
+    def _check(self) -> None:
+        """Whatever forbids matching ends it before the next frame is looked at."""
+        found = self._arming.breach(self.gallery.ref.id)
+        if found is not None:
+            self._stop_for(found)
+
+    def _stop_for(self, found: Breach) -> None:
+        authorisation = self._order.authorisation if self._order else ""
+        uid = self._around.uid
+        self._disarm(found.reason, uid, found.cause)
+        self._refused("go-on", found.reason, uid, authorisation)
+
+    def _take_rules(self, order: NewRules) -> None:
+        """What may not go on ends first; then what is revoked is deleted; the rest goes on."""
+        before, after = self._arming.book.policy, order.book.policy
+        known = self._arming.book.revoked
+        self._arming.book = order.book
+        if self.armed:
+            self._renew()
+        if before.sha256() != after.sha256():
+            self._note_policy(before, after)
+        self._around.board.rules(order.book.trouble)
+        keep = f"{self._activation.id}/" if self._activation else ""
+        for authorisation in sorted(order.revoked):
+            purge(authorisation, self._around, keep=keep, fresh=authorisation not in known)
+
+    def _renew(self) -> None:
+        """The same activation under the new rules, or none."""
+        renewed = self._arming.renew(self.gallery.ref.id)
+        if isinstance(renewed, Breach):
+            self._stop_for(renewed)
+        elif renewed is not None:
+            try:
+                self._pipeline.arm(renewed)
+            except RefusedError as error:
+                self._stop_for(Breach(Cause.POLICY_CHANGED, _one_line(str(error))))
+            else:
+                self._activation = renewed
+                self._note_threshold()
+
+    def _note_policy(self, before: Policy, after: Policy) -> None:
+        """A list that was held to other rules may not be used before it is held to these."""
+        around, digest = self._around, after.sha256()
+        around.ledger.append("policy", policy=digest, version=after.version)
+        around.log.info("policy in force", reason=f"{after.name} version {after.version}")
+        around.board.policy(after.name, after.version, test=after.test)
+        if self._unchecked or list_rules(before) != list_rules(after):
+            self._unchecked = digest
+            if self.armed:
+                reason = "the policy changed: the list is held to it"
+                self._stop_for(Breach(Cause.POLICY_CHANGED, reason))
+
+    def _disarm(self, reason: str, uid: int, cause: Cause) -> None:
         """Stop looking. What was armed is wiped first, and recorded then."""
         self._armed.clear()
         self._pipeline.disarm()
@@ -256,9 +272,14 @@ class PipelineLoop:
         self._arming.end()
         subjects = self._around.coarse(self.tally.subjects - self._subjects_before)
         self._around.ledger.append(
-            "disarm", activation=activation.id, reason=reason, uid=uid, subjects=subjects
+            "disarm",
+            activation=activation.id,
+            reason=reason,
+            cause=cause.value,
+            uid=uid,
+            subjects=subjects,
         )
-        self._around.board.disarmed(reason)
+        self._around.board.disarmed(reason, cause)
         self._around.log.info("disarmed", reason=reason, uid=uid)
 
     def _swap(self, order: NewGallery) -> None:
@@ -267,11 +288,13 @@ class PipelineLoop:
         if order.same_list:
             self._pipeline.swap_same_list(gallery)
             return
+        if order.under == self._unchecked:
+            self._unchecked = ""
         try:
             self._pipeline.swap_gallery(gallery)
         except RefusedError as error:
             self._refused("list", str(error), around.uid, "")
-            self._disarm("the policy forbids the new list", around.uid)
+            self._disarm("the policy forbids the new list", around.uid, Cause.LIST)
         around.ledger.append(
             "list",
             list=ref.id,
@@ -284,7 +307,7 @@ class PipelineLoop:
         around.log.info("new watchlist", version=ref.version, templates=gallery.templates)
 
     def _withdraw(self, order: Withdraw) -> None:
-        self._disarm(order.reason, order.uid)
+        self._disarm(order.reason, order.uid, Cause.LIST)
         self.gallery = order.gallery
         self._pipeline.swap_gallery(order.gallery)
         self._refused("list", order.reason, order.uid, "")
@@ -328,29 +351,9 @@ class PipelineLoop:
             self._pipeline.expire(Monotonic(at + passed))
 
     def _commit(self, alert: Alert, at: Monotonic) -> None:
-        around, mark = self._around, None
-        if alert.match is None:
-            until = Monotonic(at + self._arming.cooldown_s)
-            mark = (around.events.mark(alert.activation, alert.ref.subject), until)
-            around.monitor.raised(alert.id)
-        event = around.events.match(replace(alert, place=around.here()))
-        kept = around.outbox.put(event, cooldown=mark)
-        if alert.evidence is not None:
-            wipe(alert.evidence)
+        until = Monotonic(at + self._arming.cooldown_s)
+        commit(alert, self._around, until=until, told=self._arming.daily.mark(alert.ref.subject))
         self.tally.raised += 1
-        if not kept:
-            around.log.error("an alert was given up: there is no room for it", id=alert.id)
-            return
-        around.notify(alert.id)
-        around.ledger.append(
-            "alert",
-            event=alert.id,
-            activation=alert.activation,
-            authorisation=alert.ref.authorisation,
-            list=alert.watchlist.id,
-            version=alert.watchlist.version,
-        )
-        around.log.info("alert" if alert.match is None else "alert updated", id=alert.id)
 
 
 def _one_line(text: str) -> str:

@@ -32,6 +32,9 @@ class AlertContext:
         cooldown_s: seconds.
         test: under a field-test policy.
         new_id: a ULID for a wall-clock time.
+        policy, armed_under: as in `Alert`.
+        silenced: whether nobody is to be told about an entry, or about its subject any more
+            today; asked once for each event that would otherwise be raised.
     """
 
     activation: str
@@ -39,6 +42,9 @@ class AlertContext:
     cooldown_s: float
     test: bool
     new_id: Callable[[Wall], str]
+    policy: str = ""
+    armed_under: str = ""
+    silenced: Callable[[EntryRef], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +99,16 @@ def raise_alert(
     if decision.verdict is not Verdict.MATCH or ref is None:
         return book, None
     earlier = book.raised.get(ref.subject)
-    if earlier is None or now.at >= earlier.until:
+    first = earlier is None or now.at >= earlier.until
+    if not first and earlier and not _worth_telling(earlier, decision, context, now):
+        return book, None
+    if context.silenced(ref):
+        return book, None
+    if earlier is None or first:
         alert = _alert(decision, ref, context, now, match=None)
         until = Monotonic(now.at + context.cooldown_s)
         entry = Raised(alert.id, until, now.at, decision.similarity)
         return book.having(ref.subject, entry), alert
-    if not _worth_telling(earlier, decision, context, now):
-        return book, None
     alert = _alert(decision, ref, context, now, match=earlier.id)
     highest = max(decision.similarity, earlier.similarity or -1.0)
     entry = Raised(earlier.id, earlier.until, now.at, highest)
@@ -131,4 +140,6 @@ def _alert(
         watchlist=context.watchlist,
         activation=context.activation,
         test=context.test,
+        policy=context.policy,
+        armed_under=context.armed_under,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.values.times import Monotonic
+from agent.values.times import Monotonic, Wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class KeptActivation:
         reason, authorisation: as given at arming.
         uid: of the user who armed.
         boot: of the machine; monotonic time means nothing beyond it.
-        alive_at: monotonic seconds, the latest sign of life.
+        alive_at, alive_wall: the latest sign of life, on both clocks, s.
     """
 
     id: str
@@ -25,3 +25,4 @@ class KeptActivation:
     uid: int
     boot: str
     alive_at: Monotonic
+    alive_wall: Wall

@@ -85,6 +85,8 @@ class Alert:
         watchlist: the list and version searched.
         activation: id of the arming under which it was raised.
         test: raised under a field-test policy.
+        policy: hash of the policy in force; empty: of the built-in one.
+        armed_under: id of the authorisation that the device was armed under; empty for a drill.
         drill: nobody was seen; it tests the way to the agency.
         place: where the camera was; None: not known.
         evidence: (n,) uint8, a JPEG of the matched face alone; None without one. To be wiped once
@@ -105,6 +107,8 @@ class Alert:
     watchlist: WatchlistRef
     activation: str
     test: bool
+    policy: str = ""
+    armed_under: str = ""
     drill: bool = False
     place: Fix | None = None
     evidence: U8 | None = field(default=None, repr=False, compare=False)

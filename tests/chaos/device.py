@@ -29,21 +29,20 @@ from typing import Any
 import numpy as np
 
 from agent.adapters import state_dir
-from agent.adapters.activation_file import ActivationFile
 from agent.adapters.keystore import Keystore
 from agent.adapters.mqtt import MqttTransport
 from agent.adapters.sealing_writer import SealedEvents
+from agent.app.arming import arming
 from agent.app.broker import broker_settings
 from agent.app.context import Context
 from agent.app.storage import Storage
 from agent.app.wire import delivery_limits, gap_of, inbound, limits_of, listeners, state_message
 from agent.config import Config
-from agent.delivery import DeliveryCore, Session, remembered
+from agent.delivery import DeliveryCore, Session
 from agent.errors import BodycamError
 from agent.messages import new_ulid
 from agent.policy import FIELD_TEST
 from agent.ports import Clock
-from agent.runtime.arming import Arming
 from agent.runtime.board import Board
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.heartbeats import Heartbeats
@@ -51,6 +50,7 @@ from agent.runtime.inbound import Actions
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, Disarm, Order
 from agent.runtime.pipeline_loop import PipelineLoop, Surroundings
+from agent.runtime.rules_desk import RulesDesk
 from agent.values import Frame, Wall, WatchlistRef
 from tests.chaos.passing import PassingClock
 from tests.chaos.script import AUTHORISATION, Script
@@ -134,8 +134,12 @@ class Device:
             unpark=lambda event: self._delivery.unpark(event),  # noqa: PLW0108
             reviewed=monitor.reviewed,
             reset_monitor=monitor.reset,
+            authorise=lambda document: None,
+            revoke=lambda document: None,
         )
-        hears = inbound(context, vault, ledger, actions, session=self._session.number)
+        hears = inbound(
+            context, vault, ledger, actions, session=self._session.number, remote_arm=lambda: False
+        )
         chance = random.Random(f"{self._settings.seed}/{self._session.number}")
         transport = MqttTransport(
             broker_settings(_named(config, keystore)),
@@ -159,19 +163,15 @@ class Device:
             self._clock,
             partial(beats.beat, "delivery"),
             finish=events.finish,
-            make_gap=partial(gap_of, events, self._clock, _new_id),
+            make_gap=partial(gap_of, events, self._clock, _new_id, board),
             upkeep=upkeep,
             on_delivered=lambda event, at: self._delivered.append((event, at)),
         )
         storage.watch.attach(board, actions.disarm)
-        arming = Arming(
-            limits_of(config, vault),
-            rule_for=lambda _templates: Script.rule,
-            marks=partial(remembered, events, outbox.cooldowns),
-            kept=ActivationFile(context.state_dir / "activation.json"),
-            clock=self._clock,
-            new_id=_new_id,
-        )
+        armed_by = arming(
+            context, outbox, events, RulesDesk(None),
+            limits=limits_of(config, vault), rule_for=lambda _limits, _templates: Script.rule,
+        )  # fmt: skip
         path = folder / "truth.jsonl"
         self._script = Script(
             TruthFile(path), read_truth(path), chance, self._settings.subjects, _new_id
@@ -182,8 +182,8 @@ class Device:
         )  # fmt: skip
         gallery: Any = SimpleNamespace(templates=1, subjects=1, ref=WatchlistRef("L-1", 1))
         pipeline: Any = self._script
-        self._loop = PipelineLoop(pipeline, gallery, self._mailbox, arming, around)
-        cut = arming.interrupted()
+        self._loop = PipelineLoop(pipeline, gallery, self._mailbox, armed_by, around)
+        cut = armed_by.interrupted()
         resumed = cut.id if cut and (cut.reason, cut.authorisation) == WHY else ""
         self._mailbox.post(Arm(*WHY, uid, resumes=resumed))
 

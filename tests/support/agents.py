@@ -16,9 +16,12 @@ from agent.config import Config, WatchlistConfig
 from agent.delivery import EventWriter, OpenEvents, remembered
 from agent.messages import new_ulid
 from agent.pipeline import Pipeline, PipelineSettings, decision_rule
-from agent.policy import FIELD_TEST, combine
-from agent.runtime.arming import Arming
+from agent.policy import Rulebook, combine
+from agent.policy.trusted_time import TimeSigns
+from agent.runtime.arming import Arming, Workings
 from agent.runtime.board import Board
+from agent.runtime.circumstances import Lookout
+from agent.runtime.daily import Daily
 from agent.runtime.heartbeats import Heartbeats
 from agent.runtime.mailbox import Mailbox
 from agent.runtime.orders import Arm, Order
@@ -68,7 +71,11 @@ class Rig:
         folder: Path,
         gallery: ListGallery | None = None,
         events: EventWriter | None = None,
+        book: Rulebook | None = None,
     ) -> None:
+        self.book = book or Rulebook()
+        self.signs, self.fpir = TimeSigns(kernel=True), ""
+        self.fix: Fix | None = None
         self.events = events or OpenEvents(CONTEXT)
         self.clock = FakeClock()
         self.log, self.ledger = KeptLog(), KeptLedger()
@@ -126,15 +133,21 @@ class Rig:
 
     def _arming(self, config: Config) -> Arming:
         sealed = not isinstance(self.events, OpenEvents)
-        limits = combine(FIELD_TEST, config.decision, sealed=sealed)
-        return Arming(
-            limits,
-            rule_for=lambda templates: decision_rule(limits, CURVE, templates),
+        workings = Workings(
+            limits=lambda policy: combine(policy, config.decision, sealed=sealed),
+            rule_for=lambda limits, templates: decision_rule(limits, CURVE, templates),
             marks=self._marks(),
+            here=Lookout(self.clock, lambda: self.signs, self, lambda: self.fpir).here,
+            daily=Daily(self.events.told, self.outbox.cooldowns, self.clock),
             kept=self.kept,
             clock=self.clock,
             new_id=self.new_id,
         )
+        return Arming(workings, self.book)
+
+    def latest(self) -> Fix | None:
+        """A receiver of positions."""
+        return self.fix
 
     def _marks(self) -> Callable[[str], Mapping[str, tuple[str, Monotonic]]]:
         return partial(remembered, self.events, self.outbox.cooldowns)

@@ -57,7 +57,6 @@ class SyncedDevice:
             folder=folder,
             list_id=how.pop("list_id", ""),
             quota_bytes=how.pop("quota_bytes", 1 << 30),
-            max_list_age_s=RULES.max_list_age_s,
             key_id=key_id(self.keys.seal_key),
             keys=self.keys,
             store=self.store,

@@ -26,6 +26,8 @@ from agent.messages import iso_utc
 from agent.messages.command import STARTS, Command, CommandName
 
 _MINUTE_S: Final = 60.0
+_COMMANDS: Final = tuple(one for one in get_args(CommandName) if one not in ("authorise", "revoke"))
+"""The others are sent by `bodycam-hub authorise`, which has the documents that they carry."""
 _EXAMPLES = """examples:
   bodycam-hub command CAM-7 disarm --reason "the operation is over" --mqtt-host broker.example
   bodycam-hub command CAM-7 sync --config agency.yaml
@@ -45,7 +47,7 @@ def register(subparsers: Any) -> None:
     parser = subparsers.add_parser("command", help="a signed command to a camera", epilog=_EXAMPLES)
     add = parser.add_argument
     add("device", metavar="DEVICE")
-    add("command", choices=get_args(CommandName))
+    add("command", choices=_COMMANDS)
     add("--reason", default="", help="for the audit log of the camera")
     add("--authorisation", default="", metavar="ID", help="of `arm`")
     add("--event", metavar="ID", help="of `unpark`: this event alone (default: every one)")
@@ -53,7 +55,7 @@ def register(subparsers: Any) -> None:
         "--session",
         type=int,
         metavar="N",
-        help="of `arm` and `authorise` (default: what the camera's retained state says)",
+        help="of `arm` (default: what the camera's retained state says)",
     )
     add("--minutes", type=float, default=10.0, metavar="N", help="good for (default: 10)")
     add("--out", metavar="FILE", type=Path, help="write it to a file")

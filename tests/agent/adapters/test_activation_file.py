@@ -7,10 +7,10 @@ import pytest
 
 from agent.adapters.activation_file import ActivationFile
 from agent.errors import DiskError
-from agent.values import Monotonic
+from agent.values import Monotonic, Wall
 from agent.values.activation import KeptActivation
 
-KEPT = KeptActivation("01J", "patrol", "TEST-1", 1000, "boot-1", Monotonic(12.5))
+KEPT = KeptActivation("01J", "patrol", "TEST-1", 1000, "boot-1", Monotonic(12.5), Wall(99.0))
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ class TestKeptIndex:
     def rig(self, rig: Rig) -> Rig:
         rig.locked = False
         index = KeptIndex("form-1", freeze, thaw)
-        rig.source = SealedSource(rig.store, rig.make, rig.ledger, rig.clock, index)
+        rig.source = SealedSource(rig.store, rig.make, rig.ledger, rig.clock, index=index)
         return rig
 
     def test_the_next_start_has_it(self, rig: Rig) -> None:
@@ -104,7 +104,7 @@ class TestKeptIndex:
         assert type(rig.build()) is int
         rig.source.keep(Indexed(3))
         other = KeptIndex("form-2", freeze, thaw)
-        rig.source = SealedSource(rig.store, rig.make, rig.ledger, rig.clock, other)
+        rig.source = SealedSource(rig.store, rig.make, rig.ledger, rig.clock, index=other)
         assert type(rig.build()) is int
 
     def test_damaged_on_disk_it_is_made_again(self, rig: Rig, tmp_path: Path) -> None:

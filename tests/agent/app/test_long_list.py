@@ -69,7 +69,7 @@ def test_an_agency_list_starts_with_the_index_of_the_start_before(
 
     def start() -> tuple[SealedListStore, SealedSource[ListGallery], ListGallery]:
         store = a_store(tmp_path, keys)
-        source = SealedSource(lambda: store, make, KeptLedger(), clock, _KEPT)
+        source = SealedSource(lambda: store, make, KeptLedger(), clock, index=_KEPT)
         return store, source, source.build(now=clock.wall())
 
     store = a_store(tmp_path, keys)

@@ -98,10 +98,12 @@ def test_without_the_hubs_word_everything_stays_sealed_and_is_sent_again(tmp_pat
 
         keys = device.context.keystore().keys
         writer = SealedEvents(CONTEXT, bytes(32), lambda: keys)
-        ours = writer.of_authorisation("TEST-1")
-        assert all(entry.payload.startswith(ours) for entry in device.pending())
-        assert b"TEST-1" not in ours
-        assert not ours.startswith(writer.of_authorisation("TEST-2"))
+        (ours, at), (armed, there) = writer.of_authorisation("TEST-1")
+        for entry in device.pending():
+            assert entry.payload[at:].startswith(ours)
+            assert entry.payload[there:].startswith(armed)
+        assert b"TEST-1" not in ours + armed
+        assert not ours.startswith(writer.of_authorisation("TEST-2")[0][0])
 
         agency.kind.set()
         device.restarted("delivery.drain_s=10")

@@ -39,6 +39,7 @@ def test_a_first_alert_as_it_goes_over_the_wire():
             "policy": "c" * 64,
             "authorisation": "auth-3",
             "activation": ulid(900_000),
+            "armed_under": None,
             "historical": False,
             "test": True,
             "evidence": None,

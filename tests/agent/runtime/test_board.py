@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from agent.policy.states import Mode
 from agent.runtime.board import Board, Condition
 from tests.support.clocks import FakeClock
 
@@ -10,8 +11,8 @@ from tests.support.clocks import FakeClock
     ("condition", "state", "reason"),
     [
         (Condition(), "disarmed", "not armed yet"),
-        (Condition(armed=True, why="patrol"), "armed", "patrol"),
-        (Condition(armed=True, why="patrol", camera="gone"), "degraded", "armed; gone"),
+        (Condition(mode=Mode.ARMED, why="patrol"), "armed", "patrol"),
+        (Condition(mode=Mode.ARMED, why="patrol", camera="gone"), "degraded", "armed; gone"),
         (Condition(watchlist="torn", camera="gone"), "degraded", "disarmed; gone; torn"),
     ],
 )
@@ -28,6 +29,7 @@ def test_listeners_hear_the_present_and_every_change_once() -> None:
     heard: list[tuple[str, str, float]] = []
     board.listen(lambda condition, since: heard.append((condition.state, condition.reason, since)))
     clock.advance(5)
+    board.arming("patrol")
     board.armed("patrol")
     board.armed("patrol")
     clock.advance(5)
@@ -35,6 +37,7 @@ def test_listeners_hear_the_present_and_every_change_once() -> None:
     board.camera("")
     assert heard == [
         ("disarmed", "not armed yet", 100.0),
+        ("arming", "patrol", 105.0),
         ("armed", "patrol", 105.0),
         ("degraded", "armed; no such device", 110.0),
         ("armed", "patrol", 110.0),

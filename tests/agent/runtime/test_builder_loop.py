@@ -64,6 +64,9 @@ class FakeSource:
     def fingerprint(self) -> object:
         return self.stamp
 
+    def under(self) -> str:
+        return ""
+
     def build(self, *, now: Wall, previous: object = None) -> FakeGallery:
         self.built.append((now, previous))
         if isinstance(self.answer, Exception):

@@ -12,6 +12,7 @@ from agent.delivery import NoEvents, OpenEvents
 from agent.errors import DiskError, MissingFileError, RefusedError
 from agent.messages import MatchEvent
 from agent.messages.control import ControlRequest
+from agent.policy import FIELD_TEST
 from agent.runtime.drill import Drill
 from agent.values import Monotonic, Wall, WatchlistRef
 from tests.support.agents import KeptLedger
@@ -31,7 +32,8 @@ class Shift(World):
         self.list = WatchlistRef("L-1", 4)
         self.drill = Drill(
             self.outbox, NoEvents(locked) if locked else OpenEvents(CONTEXT), self.loop.notify,
-            lambda: self.list, allowed=allowed, confirm="broker", ledger=self.ledger,
+            lambda: self.list, policy=lambda: replace(FIELD_TEST, test_alerts=allowed),
+            confirm="broker", ledger=self.ledger,
             clock=self.clock, new_id=self.new_id,
         )  # fmt: skip
 

@@ -41,10 +41,12 @@ class Device:
                 unpark=lambda event: self.did.append(("unpark", event)),
                 reviewed=self.monitor.reviewed,
                 reset_monitor=self.monitor.reset,
+                authorise=lambda document: self.did.append(("authorise", document.id)),
+                revoke=lambda document: self.did.append(("revoke", document.authorisation)),
             ),
             CommandCounter(self.path, WHO.device_key),
             session=session,
-            remote_arm=self.remote_arm,
+            remote_arm=lambda: self.remote_arm,
             clock=self.clock,
             log=self.log,
             ledger=self.ledger,
@@ -194,6 +196,7 @@ def test_a_command_that_comes_to_nothing_is_one_line(device: Device) -> None:
     device.inbound._actions = Actions(
         acknowledged=refuse, disarm=refuse, arm=refuse, sync=refuse, report=refuse, unpark=refuse,
         reviewed=device.monitor.reviewed, reset_monitor=device.monitor.reset,
+        authorise=refuse, revoke=refuse,
     )  # fmt: skip
     device.inbound.heard_command(a_command(1, "disarm"))
     assert device.log.messages("warning") == ["a command came to nothing"]

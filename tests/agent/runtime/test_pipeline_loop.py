@@ -10,6 +10,7 @@ import pytest
 from agent.adapters.device_keys import DeviceKeys
 from agent.adapters.sealing_writer import SealedEvents
 from agent.errors import DiskError, RefusedError
+from agent.policy import FIELD_TEST
 from agent.runtime.orders import Arm, Disarm, NewGallery
 from agent.values import Alert, Frame, Monotonic, OutboxEntry, Wall
 from agent.values.activation import KeptActivation
@@ -86,7 +87,7 @@ def test_arming_is_audited_with_who_and_why_before_anybody_is_looked_at(rig: Rig
     assert kind == "arm"
     assert fields | {"activation": ""} == {
         "activation": "", "authorisation": "TEST-1", "reason": "patrol", "uid": 1000,
-        "list": "local-1", "version": 1,
+        "list": "local-1", "version": 1, "policy": FIELD_TEST.sha256(),
     }  # fmt: skip
     assert rig.loop.armed
     assert rig.board.condition.state == "armed"
@@ -251,7 +252,7 @@ def test_a_list_that_the_policy_forbids_disarms_and_is_audited(rig: Rig) -> None
 
 def test_an_alert_that_cannot_be_written_ends_the_run_untold(tmp_path: Path) -> None:
     class FullDisk:
-        def put(self, entry: OutboxEntry, *, cooldown: tuple[str, Monotonic] | None = None) -> None:
+        def put(self, entry: OutboxEntry, **_marks: object) -> None:
             raise DiskError("no space left")
 
     rig = Rig(tmp_path)

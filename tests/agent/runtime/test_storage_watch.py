@@ -10,6 +10,7 @@ from tests.support.logs import KeptLog
 
 def a_board() -> Board:
     board = Board(FakeClock())
+    board.arming("patrol")
     board.armed("patrol")
     return board
 

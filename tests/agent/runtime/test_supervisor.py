@@ -86,10 +86,12 @@ def test_without_a_watchdog_nothing_is_sent(tmp_path: Path) -> None:
 def test_the_state_is_told(rig: Rig) -> None:
     board = Board(rig.clock)
     board.listen(rig.supervisor.tell)
+    board.arming("patrol")
     board.armed("patrol")
     board.camera("/dev/video0: unplugged")
     assert rig.heard() == [
         "STATUS=disarmed: not armed yet",
+        "STATUS=arming: patrol",
         "STATUS=armed: patrol",
         "STATUS=degraded: armed; /dev/video0: unplugged",
     ]
