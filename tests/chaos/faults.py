@@ -13,6 +13,11 @@ from tests.support.link import Weather
 
 DAY_S = 86_400
 LONGEST_STALL_S = 4.0
+_SLOWEST_BYTES_S = 8e3
+_OPEN_BYTES = 50_000
+"""About twenty sealed events without a picture: what may be on its way at once."""
+LONGEST_HOLD_S = LONGEST_STALL_S + _OPEN_BYTES / _SLOWEST_BYTES_S
+"""So long may the link hold back what was live when it left."""
 _CONNECTED_S = 2.0
 
 
@@ -160,7 +165,10 @@ class Faults:
         self._storm("stall", self._chance.uniform(0.2, LONGEST_STALL_S), stalled=True)
 
     def slow(self) -> None:
-        latency, rate = self._chance.uniform(0.05, 0.4), self._chance.uniform(8e3, 60e3)
+        latency, rate = (
+            self._chance.uniform(0.05, 0.4),
+            self._chance.uniform(_SLOWEST_BYTES_S, 60e3),
+        )
         self._storm("slow", self._chance.uniform(1.0, 6.0), latency_s=latency, bytes_s=rate)
 
     def refuse(self) -> None:

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.faults import LONGEST_STALL_S, Faults
+from tests.chaos.faults import LONGEST_HOLD_S, Faults
 from tests.chaos.figures import until
 from tests.chaos.judge import FullDisk, Verdict, judge
 from tests.chaos.truth import read_truth
@@ -63,7 +63,7 @@ def _run(world: World, goal: Goal) -> Verdict:
         world.kept(),
         world.seen(),
         live_for_s=cast.live_for_s,
-        slack_s=1.0 + LONGEST_STALL_S,
+        slack_s=1.0 + LONGEST_HOLD_S,
         cooldown_s=cast.cooldown_s,
         full=full,
     )

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_every_alert_arrives_once_while_everything_fails(tmp_path: Path) -> None:
-    goal = Goal(alerts=60, cuts=10, kills=30, limit_s=300.0, pause_s=0.25)
+    goal = Goal(alerts=60, cuts=10, kills=30, limit_s=900.0, pause_s=0.25)
     verdict = run(tmp_path / "chaos", Cast(seed=7), goal)
     print(json.dumps(verdict.counts, indent=2))
     assert verdict.broken == []
