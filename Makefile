@@ -10,7 +10,7 @@ ARGS ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models demo test test-fast lint format bench chaos fleet stories fuzz schemas lock clean
+.PHONY: help setup models demo test test-fast lint format bench chaos fleet stories matrix fuzz schemas lock clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -57,6 +57,9 @@ fleet: $(STAMP) ## 300 light devices on one mosquitto; build/fleet.json (agent/d
 
 stories: models ## every story of the simulated camera against the agent (ONLY="night rain" for some)
 	@$(BIN)/python -m tests.stories $(if $(ONLY),--only $(ONLY))
+
+matrix: models ## recall by distance, light and motion; build/stories-matrix.json
+	@$(BIN)/python -m tests.stories.matrix
 
 fuzz: $(STAMP) ## broken lists, shards, manifests and metadata for MINUTES (10)
 	@$(BIN)/python -m tests.fuzz $(if $(MINUTES),--minutes $(MINUTES))
