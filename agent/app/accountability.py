@@ -76,7 +76,7 @@ class Inputs:
         period: what is reported on.
         log: what was found when the log was verified.
         manifest: cards of the networks that the program knows.
-        policy: in force.
+        policy: in force; None: not at hand.
         agency: whose.
         audit_mb: how long the log may get, MB.
         hub: the agency's figures; None: not at hand.
@@ -86,7 +86,7 @@ class Inputs:
     period: Period
     log: ChainReport
     manifest: Manifest
-    policy: Policy
+    policy: Policy | None
     agency: str
     audit_mb: float
     hub: HubReport | None
@@ -108,7 +108,7 @@ def accountability(given: Inputs, *, now: float) -> AccountabilityReport:
         made=iso_utc(now),
         versions=tuple(sorted(usage.versions)),
         networks=networks,
-        policy=_rules(given.policy),
+        policy=None if given.policy is None else _rules(given.policy),
         policies=tuple(sorted(usage.policies)),
         lists=tuple(map(_list, usage.lists.values())),
         use=_use(usage),
@@ -228,9 +228,11 @@ def _use(usage: Usage) -> Use:
 
 
 def _retention(given: Inputs) -> tuple[str, ...]:
+    days = given.policy.retention_days if given.policy else None
+    kept = "as its policy says" if days is None else f"{days:g} days"
     return (
         *_sentences(_KEPT),
-        f"Alerts at the agency: {given.policy.retention_days:g} days, unless under a legal hold.",
+        f"Alerts at the agency: {kept}, unless under a legal hold.",
         f"The audit log: on the camera up to {given.audit_mb:g} MB, the oldest given up first.",
     )
 
@@ -240,7 +242,7 @@ def _limits(given: Inputs, networks: Iterable[Network]) -> tuple[str, ...]:
     for one in networks:
         if not one.name:
             said.append(f"No accuracy is known for the {one.role} {one.sha256[:12]}.")
-        if one.curve:
+        if one.curve and given.policy is not None:
             curve = [(point.similarity, point.fmr) for point in one.curve]
             longest = largest_list(curve, target_fpir=given.policy.target_fpir)
             said.append(

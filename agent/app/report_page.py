@@ -8,7 +8,7 @@ from html import escape
 from typing import Final
 
 from agent.app.charts import bars, curve
-from agent.messages.accountability import AccountabilityReport, DayOfUse, Network, Reviews
+from agent.messages.accountability import AccountabilityReport, DayOfUse, Network, Reviews, Rules
 
 _STYLE: Final = (
     "body{font:16px/1.5 sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}"
@@ -27,7 +27,7 @@ _MOST_DAYS: Final = 366
 def page(report: AccountabilityReport) -> str:
     """The whole page."""
     title = f"Face matching on body-worn cameras: {report.agency}, {report.first} to {report.last}"
-    if report.policy.test:
+    if report.policy is not None and report.policy.test:
         title += " (field test)"
     body = [
         f"<h1>{escape(title)}</h1>",
@@ -124,25 +124,26 @@ def _networks(report: AccountabilityReport) -> list[str]:
     for one in report.networks:
         parts.append(f"<h3>{escape(one.role)}: {escape(one.name or 'not one of the program')}</h3>")
         parts.append(_table([*one.measured.items(), ("sha256", one.sha256)]))
-        parts += _curve(one, report.policy.threshold_floor)
+        parts += _curve(one, report.policy)
     return _section("Networks and their measured accuracy", parts)
 
 
-def _curve(one: Network, floor: float) -> list[str]:
+def _curve(one: Network, rules: Rules | None) -> list[str]:
     if len(one.curve) < 2:  # noqa: PLR2004
         return []
     points = [(point.similarity, point.fmr) for point in one.curve]
+    floor = [] if rules is None else [rules.threshold_floor]
+    under = "" if rules is None else f"; dashed: no alert may lie under it ({floor[0]:g})"
     return [
-        (
-            "<p>Share of comparisons of different people that are at least so similar; dashed: no "
-            f"alert may lie under it ({floor:g}).</p>"
-        ),
-        curve(f"False match rate of {one.name}", points, [floor]),
+        (f"<p>Share of comparisons of different people that are at least so similar{under}.</p>"),
+        curve(f"False match rate of {one.name}", points, floor),
     ]
 
 
 def _rules(report: AccountabilityReport) -> list[str]:
     rules = report.policy
+    if rules is None:
+        return _section("Rules", ["<p>The policy was not at hand.</p>", _table(_used(report))])
     kept = "-" if rules.retention_days is None else f"{rules.retention_days:g} days"
     rows = [
         ("Policy", f"{rules.name} version {rules.version}"),
@@ -153,10 +154,16 @@ def _rules(report: AccountabilityReport) -> list[str]:
         ("Reviewers who must confirm", str(rules.reviews)),
         ("Alerts carry a picture of the matched face", "yes" if rules.evidence else "no"),
         ("Alerts are kept", kept),
+        *_used(report),
+    ]
+    return _section("Rules", [_table(rows)])
+
+
+def _used(report: AccountabilityReport) -> list[tuple[str, str]]:
+    return [
         ("Policies used", ", ".join(one[:12] for one in report.policies) or "-"),
         *((f"Changes: {kind}", str(count)) for kind, count in report.changes.items()),
     ]
-    return _section("Rules", [_table(rows)])
 
 
 def _log(report: AccountabilityReport) -> list[str]:

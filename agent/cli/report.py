@@ -18,13 +18,15 @@ from agent.app import Context
 from agent.app.accountability import Inputs, accountability
 from agent.app.models import manifest
 from agent.app.report_page import page
+from agent.app.serving import rules_in_force
 from agent.audit.usage import Period, usage_of
 from agent.audit.walk import ChainReport, Trust
 from agent.cli.common import say
 from agent.cli.dates import days
-from agent.errors import DataError, DiskError, Exit, MissingFileError, UsageError
+from agent.errors import BodycamError, DataError, DiskError, Exit, MissingFileError, UsageError
 from agent.messages.accountability import AccountabilityReport, HubReport
-from agent.policy import FIELD_TEST
+from agent.policy import Policy
+from agent.policy.documents import read_policy
 
 _MOST: Final = 1 << 29
 _EXAMPLES: Final = """examples:
@@ -53,6 +55,7 @@ def register(subparsers: Any) -> None:
     add("--out", metavar="FILE", type=Path, help="as JSON into a file; --json: on stdout")
     add("--html", metavar="FILE", type=Path, help="as one page that needs nothing else")
     add("--hub", metavar="FILE", type=Path, help="from `bodycam-hub report --events --json`")
+    add("--policy", metavar="FILE", type=Path, help="the agency's, where the store is locked")
     add("--anchors", metavar="FILE", type=Path, help="hold the log against `bodycam-hub anchors`")
     add("--folder", metavar="DIR", type=Path, help="of a copied audit log")
 
@@ -69,7 +72,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
         period=period,
         log=found,
         manifest=manifest(),
-        policy=FIELD_TEST,
+        policy=_policy(args, context),
         agency=_agency(context),
         audit_mb=context.config.audit.total_mb,
         hub=None if args.hub is None else _hub(args.hub, args.first, args.last),
@@ -92,6 +95,19 @@ def _trust(args: argparse.Namespace, context: Context) -> Trust:
     if args.folder or not context.provisioned:
         return Trust()
     return Trust(read_identity(context.keys_dir).sign_key.hex())
+
+
+def _policy(args: argparse.Namespace, context: Context) -> Policy | None:
+    """The one given; else the one in force, where it can be read."""
+    if args.policy is not None:
+        return read_policy(_read(args.policy))
+    if args.folder:
+        return None
+    try:
+        return rules_in_force(context).policy
+    except BodycamError as error:
+        say(f"without the policy, which --policy FILE can give: {error}")
+        return None
 
 
 def _agency(context: Context) -> str:

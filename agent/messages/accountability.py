@@ -155,7 +155,7 @@ class AccountabilityReport(_Wire):
 
     Attributes:
         first, last: days, UTC, both included.
-        test: under a policy for field tests.
+        policy: in force when the report was made; null: not at hand.
         refusals: by what was refused.
         searches: photographs searched by hand: uses, images, faces, matches.
         lost: events that never arrived, and records that could not be kept.
@@ -169,7 +169,7 @@ class AccountabilityReport(_Wire):
     made: IsoUtc
     versions: tuple[str, ...]
     networks: tuple[Network, ...]
-    policy: Rules
+    policy: Rules | None
     policies: tuple[Sha256, ...]
     lists: tuple[ListInUse, ...]
     use: Use

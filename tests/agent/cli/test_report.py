@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -15,6 +16,7 @@ from agent.errors import DataError, MissingFileError, UsageError
 from agent.messages.accountability import HubReport
 from tests.support.auditing import key_of
 from tests.support.commands import Commands
+from tests.support.policies import policy_text
 
 DAYS = ("--from", "2027-01-15", "--to", "2027-01-17")
 HOUR = 3600.0
@@ -219,3 +221,21 @@ def test_the_report_is_a_documented_format(agent):
     assert json.loads(AccountabilityReport.model_validate_json(text).model_dump_json()) == (
         json.loads(text)
     )
+
+
+def test_without_the_policy_at_hand_it_says_so(agent, tmp_path, capsys):
+    copy = agent.context().audit().path.parent
+    elsewhere, page = Commands(tmp_path / "none", capsys), tmp_path / "page.html"
+    words = (*DAYS, "--folder", copy)
+    assert elsewhere("report", *words, "--json").json["policy"] is None
+    elsewhere("report", *words, "--html", page)
+    assert "The policy was not at hand" in page.read_text()
+    assert "as its policy says" in page.read_text()
+
+
+def test_a_policy_can_be_given(agent, tmp_path):
+    path = tmp_path / "policy.yaml"
+    path.write_bytes(policy_text())
+    told = agent("report", *DAYS, "--policy", path, "--json").json["policy"]
+    assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert told["test"] is False
