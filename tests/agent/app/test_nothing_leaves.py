@@ -41,6 +41,7 @@ from tests.support.alerting_device import ENTRY, Device
 from tests.support.alerts import CONTEXT, an_alert
 from tests.support.broker import embedded_broker
 from tests.support.link import Link, Tap
+from tests.support.syscalls import seen_by_strace
 from tests.support.witness import Snapshots, Witness, decimals
 
 pytestmark = pytest.mark.slow
@@ -212,6 +213,33 @@ def test_of_a_listed_man_among_strangers_only_his_picture_leaves_and_sealed(
         assert [event for event in events if event.data.evidence]
         opened = {**opened_events(events), "list": opened_list(device)}
         assert witness.found_in({**closed, **opened}) == []
+
+
+def test_no_call_to_the_kernel_writes_or_sends_anything_of_a_face(
+    tmp_path, broker, footage, models
+) -> None:
+    """Files that live for a moment, too; strace sees what a snapshot cannot."""
+    man = frames_of(footage / "single_face.mp4", 2, 36)
+    try:
+        with seen_by_strace(tmp_path / "calls") as written:
+            with watched(tmp_path, broker, footage, models, [*strangers(footage)[::4], *man]) as (
+                device, witness, recorded, _,
+            ):  # fmt: skip
+                row = tmp_path / "planted"
+                row.write_bytes(witness.crops[0].tobytes())
+                row.unlink()
+            sent = recorded.bytes()["sent #0"]
+    except OSError as error:
+        pytest.skip(f"strace (Debian: strace) is needed: {error}")
+    assert any(sent[:200] in stream for stream in written.streams.values()), "the control"
+    assert device.agency.opened
+    planted = [name for what, name in witness.found_in(written.streams) if what == "crop row"]
+    assert len(set(planted)) == 1
+    cleared = {
+        name: stream.replace(witness.crops[0].tobytes(), b"")
+        for name, stream in written.streams.items()
+    }
+    assert witness.found_in(cleared) == []
 
 
 PLANTS = {
