@@ -69,6 +69,7 @@ class SysfsTree:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._written: dict[Path, str] = {}
         kernel = root / "class"
         self._battery = kernel / "power_supply" / "battery"
         self._charger = kernel / "power_supply" / "usb"
@@ -100,6 +101,8 @@ class SysfsTree:
         pulse = 0
         if _number(self._vibrator / "activate") and _number(self._vibrator / "state"):
             pulse = _number(self._vibrator / "duration")
+            for name in ("activate", "state"):
+                self._written.pop(self._vibrator / name, None)
             self._write_all(self._vibrator, {"activate": "0", "state": "0"})
         if _trigger(self._lamp) == "timer":
             return Shown(_number(self._lamp / "delay_on"), _number(self._lamp / "delay_off"), pulse)
@@ -107,10 +110,15 @@ class SysfsTree:
         return Shown(int(lit), int(not lit), pulse)
 
     def _write_all(self, folder: Path, files: dict[str, str]) -> None:
+        """Those that say something new."""
+        new = {folder / name: text for name, text in files.items()}
+        new = {file: text for file, text in new.items() if self._written.get(file) != text}
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            for name, text in files.items():
-                _replace(folder / name, f"{text}\n")
+            if new:
+                folder.mkdir(parents=True, exist_ok=True)
+            for file, text in new.items():
+                _replace(file, f"{text}\n")
+                self._written[file] = text
         except OSError as error:
             raise SimError(f"{folder}: cannot be written ({error.strerror})", Exit.DISK) from None
 

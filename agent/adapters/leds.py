@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -54,6 +55,13 @@ class SysfsIndicator:
         if not self._troubled:
             self._troubled = True
             self._log.warning("the state cannot be shown", reason=trouble)
+
+
+def unwritable(root: Path, names: Iterable[str]) -> list[str]:
+    """Of these lamps and vibrators, the files that are not there or that we may not write."""
+    folders = (root / "class" / "leds" / name for name in names if name)
+    files = (folder / file for folder in folders for file in ("brightness", "trigger"))
+    return [str(file) for file in files if not os.access(file, os.W_OK)]
 
 
 def _light(led: Path, signal: Signal) -> None:

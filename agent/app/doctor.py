@@ -16,7 +16,9 @@ from agent.adapters.control_socket import ask
 from agent.adapters.disk_space import free_mb
 from agent.adapters.fpir_file import FpirFile
 from agent.adapters.kernel_time import clock_state
+from agent.adapters.leds import unwritable
 from agent.adapters.own_memory import core_limit, dumpable, overwrites
+from agent.adapters.sysfs import SysfsHardware
 from agent.app.broker import broker_problems
 from agent.app.context import Context
 from agent.app.models import choice, manifest, model_file
@@ -84,6 +86,7 @@ def examine(context: Context, machine: Machine | None = None) -> Iterator[Findin
         "clock": _clock,
         "audit log": _audit,
         "false alerts": _false_alerts,
+        "hardware": _hardware,
         "core dumps": _dumps,
         "memory": _memory,
         "swap": _swap,
@@ -222,6 +225,19 @@ def _false_alerts(context: Context, _: Machine) -> Finding:
         mend = "the agency: bodycam-hub command CAMERA reset-monitor --reason ..."
         return _fail("false alerts", stopped, mend, Exit.REFUSED)
     return Finding("false alerts", "OK", "within what the policy promises")
+
+
+def _hardware(context: Context, _: Machine) -> Finding:
+    config = context.config.hardware
+    root = Path(config.sysfs_root)
+    locked = unwritable(root, (config.led, config.haptic))
+    if locked:
+        mend = "see agent/docs/device-interfaces.md: files of /sys belong to root"
+        return Finding("hardware", "WARN", f"{locked[0]}: the state cannot be shown", mend)
+    found = SysfsHardware(root).read()
+    battery = "no battery" if found.battery is None else f"battery {found.battery.percent:g} %"
+    heat = "no sensor of heat" if found.temperature_c is None else f"{found.temperature_c:.0f} °C"
+    return Finding("hardware", "OK", f"{battery}, {heat}")
 
 
 def _dumps(_: Context, __: Machine) -> Finding:

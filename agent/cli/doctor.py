@@ -26,7 +26,7 @@ def register(subparsers: Any) -> None:
         "doctor",
         help="what is wrong with this device, and its mend",
         description="Configuration, state folder, disk, models, list, broker, clock, audit log, "
-        "monitor of false alerts, core dumps, memory, swap, service, agent.",
+        "monitor of false alerts, hardware, core dumps, memory, swap, service, agent.",
         epilog=_EXAMPLES,
     )
 

@@ -50,7 +50,7 @@ def patient(tmp_path: Path) -> Patient:
 def test_every_check_answers_though_others_fail(patient: Patient) -> None:
     patient.overrides += ("mqtt.port=70000",)
     found = patient.looked_at()
-    assert len(found) == 14
+    assert len(found) == 15
     assert found["configuration"].code is Exit.CONFIG
     assert "mqtt.port" in found["configuration"].says
     assert found["state folder"].level == "OK"
@@ -137,9 +137,28 @@ def test_the_command_answers_in_lines_and_in_json(
     common = ["doctor", "--state-dir", str(patient.state), "--set", patient.overrides[0]]
     assert main(common) == Exit.NO_INPUT  # the models, which are looked at before
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 14
+    assert len(lines) == 15
     assert {line.split()[0] for line in lines} <= {"OK", "WARN", "FAIL"}
     assert main([*common, "--json"]) == Exit.NO_INPUT
     told = {one["check"]: one for one in json.loads(capsys.readouterr().out)}
     assert told["false alerts"]["level"] == "FAIL"
     assert told["false alerts"]["code"] == Exit.REFUSED
+
+
+def test_battery_and_heat_and_a_lamp_that_is_not_ours(patient: Patient, tmp_path: Path) -> None:
+    root = tmp_path / "sys"
+    for name, text in {
+        "power_supply/b/type": "Battery", "power_supply/b/capacity": "7",
+        "thermal/thermal_zone0/temp": "61400", "leds/lamp/brightness": "0",
+    }.items():  # fmt: skip
+        file = root / "class" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    patient.overrides += (f"hardware.sysfs_root={root}",)
+    assert patient.looked_at()["hardware"] == Finding("hardware", "OK", "battery 7 %, 61 °C")
+    patient.overrides += ("hardware.led=lamp",)
+    found = patient.looked_at()["hardware"]
+    assert found.level == "WARN"
+    assert "lamp/trigger" in found.says
+    (root / "class/leds/lamp/trigger").write_text("none")
+    assert patient.looked_at()["hardware"].level == "OK"
