@@ -58,6 +58,14 @@ class Appearance:
         return min(sight.distance_m for sight in self.sights)
 
     @property
+    def farthest_m(self) -> float:
+        return max(sight.distance_m for sight in self.sights)
+
+    @property
+    def narrowest_px(self) -> float:
+        return min(sight.width_px for sight in self.sights)
+
+    @property
     def widest_px(self) -> float:
         return max(sight.width_px for sight in self.sights)
 

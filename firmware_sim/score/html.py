@@ -30,10 +30,12 @@ def as_html(score: Mapping[str, Any]) -> str:
 {_timeline(score)}
 <p>Bars: a listed person's face is in the picture (green: an alert came, red: none did). Lines:
 alerts; thick red ones name somebody who was not there.</p>
-<h2>Recall against the closest distance</h2>
+<h2>Recall against distance</h2>
 {_bars(score["recall_by_distance_m"], "m")}
-<h2>Recall against the widest face</h2>
+<h2>Recall against width of the face</h2>
 {_bars(score["recall_by_width_px"], "px")}
+<p>Each column: appearances that were in this range, and the share found before they left it for a
+better one.</p>
 <p>The footage holds {score["identities"]} identities in this story, so a crowd repeats them: false
 alerts here are no statistics.</p>
 </body></html>

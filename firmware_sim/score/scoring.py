@@ -81,8 +81,8 @@ def score(
             "what": [*strange, *(f"an alert about somebody else names {a.entry}" for a in wrong)],
         },
         "tracks_per_person": None if report is None else _ratio(report["tracks"], len(seen)),
-        "recall_by_distance_m": _recall(rows, "closest_m", _METRES),
-        "recall_by_width_px": _recall(rows, "widest_px", _PIXELS),
+        "recall_by_distance_m": _recall(rows, _METRES, by="distance_m"),
+        "recall_by_width_px": _recall(rows, _PIXELS, by="width_px"),
         "states": states(received),
     }
 
@@ -119,6 +119,8 @@ def _row(one: Appearance, firsts: Iterable[Alert], since_us: int) -> dict[str, A
         "begin_s": round(one.begin_us / 1e6, 2),
         "end_s": round(one.end_us / 1e6, 2),
         "closest_m": one.closest_m,
+        "farthest_m": one.farthest_m,
+        "narrowest_px": one.narrowest_px,
         "widest_px": one.widest_px,
         "found": first is not None,
     }
@@ -159,13 +161,20 @@ def _ratio(tracks: int, people: int) -> float | None:
 
 
 def _recall(
-    rows: Sequence[Mapping[str, Any]], key: str, edges: Sequence[float]
+    rows: Sequence[Mapping[str, Any]], edges: Sequence[float], *, by: str
 ) -> list[dict[str, Any]]:
-    """Appearances and those found, by the best that was to be seen of the face."""
+    """For each range: appearances that were in it, and those found by the time they left it for a
+    better one, nearer or wider.
+    """
     made = []
     for low, high in pairwise(edges):
-        inside = [row for row in rows if low <= row[key] < high]
+        if by == "distance_m":
+            inside = [row for row in rows if row["closest_m"] < high and row["farthest_m"] >= low]
+            found = [row for row in inside if row["found"] and row["distance_m"] >= low]
+        else:
+            inside = [row for row in rows if row["widest_px"] >= low and row["narrowest_px"] < high]
+            found = [row for row in inside if row["found"] and row["width_px"] < high]
         if inside:
-            found = sum(row["found"] for row in inside)
-            made.append({"from": low, "to": high, "appearances": len(inside), "found": found})
+            count = {"appearances": len(inside), "found": len(found)}
+            made.append({"from": low, "to": high, **count})
     return made

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -193,6 +195,15 @@ def test_recall_is_told_by_distance_and_width() -> None:
     assert [row["found"] for row in made["recall_by_width_px"]] == [0, 1]
 
 
+def test_whoever_is_found_near_was_not_found_far() -> None:
+    coming = [[person(distance_m=4.5 - n / 10, width_px=20.0 + 2 * n)] for n in range(40)]
+    made = scored(truth(*coming), alert(2.0))
+    by_distance = {row["from"]: row["found"] for row in made["recall_by_distance_m"]}
+    assert by_distance == {0: 1, 1: 1, 2: 1, 3: 0, 4: 0}
+    by_width = {row["from"]: row["found"] for row in made["recall_by_width_px"]}
+    assert by_width == {16: 0, 24: 0, 32: 0, 48: 1, 64: 1, 96: 1}
+
+
 def test_states_are_told_once_each() -> None:
     def state(**payload: Any) -> dict[str, Any]:
         return {"topic": "bodycam/a/c/state", "received_at": START, "payload": payload}
@@ -249,7 +260,9 @@ def test_table_and_page_tell_the_same() -> None:
         assert part in page
     for part in ('class="wrong"', 'class="missed"', "E&lt;9&gt;"):
         assert part in page
-    assert page.count("<svg") == 3
+    drawings = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    kinds = [{shape.tag for shape in ET.fromstring(text)} for text in drawings]
+    assert kinds == [{"text", "rect", "line"}, {"rect", "text"}, {"rect", "text"}]
     assert "E<9>" not in page
     assert "http" not in page
 
