@@ -229,10 +229,16 @@ class AuditLog:
 
 
 def _write(handle: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(handle, view) :]
-    os.fsync(handle)
+    """All of it or, on a full disk, nothing: a torn line is what a loss of power leaves."""
+    size, view = os.fstat(handle).st_size, memoryview(data)
+    try:
+        while view:
+            view = view[os.write(handle, view) :]
+        os.fsync(handle)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, size)
+        raise
 
 
 def _new_id(now: Wall) -> str:

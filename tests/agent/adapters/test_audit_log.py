@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -15,6 +16,7 @@ from agent.adapters.audit_log import AuditLog
 from agent.errors import DataError, DiskError
 from tests.support.auditing import key_of, script, whole
 from tests.support.clocks import FakeClock
+from tests.support.small_disk import fill, small_disk
 
 
 @pytest.fixture
@@ -311,3 +313,21 @@ def test_a_reader_of_a_torn_log_sees_what_was_there(log):
         log.append("enrol", version=2)  # cuts the torn line off
         assert list(lines) == [b'{"fields"']
     assert json.loads(first)["seq"] == 0
+
+
+def test_a_full_disk_leaves_no_torn_line(tmp_path):
+    with small_disk(tmp_path, 64) as place:
+        log = AuditLog(place / "audit", FakeClock())
+        log.append("enrol", version=1)
+        fill(place, spare=100)
+        for _ in range(20):
+            with contextlib.suppress(DiskError):
+                log.append("disarm", reason="x" * 400)
+        assert not log.verify().torn
+        with pytest.raises(DiskError):
+            log.append("disarm", reason="x" * 400)
+        with pytest.raises(DiskError):
+            log.checkpoint(key_of())
+        report = log.verify()
+        assert (report.intact, report.torn) == (True, False)
+        assert b'"torn"' not in log.path.read_bytes()
