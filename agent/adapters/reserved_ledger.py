@@ -67,7 +67,7 @@ class ReservedLedger:
         """Whether nothing waits any more."""
         if not self._waiting:
             return True
-        if not self._write("gap", {"events": len(self._waiting), "reason": _LATE}):
+        if not self._write("late", {"events": len(self._waiting), "reason": _LATE}):
             return False
         while self._waiting:
             kind, fields = self._waiting[0]

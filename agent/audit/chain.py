@@ -71,6 +71,7 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "alert": {"event": _ID, "activation": _ID, "authorisation": _ID, **_LIST},
     "test-alert": {"event": _ID, "uid": _COUNT},
     "gap": {"events": _COUNT, "reason": _REASON},
+    "late": {"events": _COUNT, "reason": _REASON},
     "list": {**_CHANGE, "subjects": _COUNT},
     "models": {"detector": _HASH, "embedder": _HASH},
     "config": {"config": _HASH, "before": _HASH},

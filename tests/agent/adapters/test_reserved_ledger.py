@@ -42,7 +42,7 @@ def exhaust(device: Device) -> Path:
     """Fill the disk, let the reserve go, and fill that too, to the last byte of the log's page."""
     ballast = fill(device.disk)
     for _ in range(60):  # what is left of the log's own last block
-        device.ledger.append("stop", reason="x" * 400)
+        device.ledger.append("stop", reason="x")
         fill(device.disk)
         if device.reserve.exhausted:
             return ballast
@@ -71,9 +71,9 @@ def test_used_up_nothing_is_raised_nothing_is_armed_and_all_is_written_later(dev
     assert device.reserve.take()
     device.ledger.catch_up()
 
-    assert device.kinds()[written:] == ["gap", "stop", "disarm"]
+    assert device.kinds()[written:] == ["late", "stop", "disarm"]
     kind, fields = device.records()[-3]
-    assert (kind, fields["events"]) == ("gap", 2)
+    assert (kind, fields["events"]) == ("late", 2)
     assert "only now" in fields["reason"]
     assert device.log.verify().intact
     device.ledger.append("arm", reason="again")
@@ -85,7 +85,7 @@ def test_the_next_record_comes_after_those_that_wait(device):
     ballast.unlink()
     device.reserve.take()
     device.ledger.append("start", session=4)
-    assert device.kinds()[-3:] == ["gap", "stop", "start"]
+    assert device.kinds()[-3:] == ["late", "stop", "start"]
 
 
 def test_a_thousand_are_kept_and_the_rest_counted(device):

@@ -217,7 +217,7 @@ def test_a_reserve_that_is_used_up_disarms_before_the_next_frame(tmp_path: Path)
     assert not world.agent.loop.armed
     world.space()
     kinds = [json.loads(line)["kind"] for line in world.agent.audit.lines()]
-    assert kinds == ["start", "arm", "gap", "refusal", "disarm"]
+    assert kinds == ["start", "arm", "late", "refusal", "disarm"]
     world.arm()
     assert world.agent.loop.armed
     world.agent.outbox.close()
