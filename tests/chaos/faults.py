@@ -16,8 +16,10 @@ LONGEST_STALL_S = 4.0
 _SLOWEST_BYTES_S = 8e3
 _OPEN_BYTES = 50_000
 """About twenty sealed events without a picture: what may be on its way at once."""
-LONGEST_HOLD_S = LONGEST_STALL_S + _OPEN_BYTES / _SLOWEST_BYTES_S
-"""So long may the link hold back what was live when it left."""
+_LONGEST_FREEZE_S = 3.0
+LONGEST_HOLD_S = LONGEST_STALL_S + _LONGEST_FREEZE_S + _OPEN_BYTES / _SLOWEST_BYTES_S
+"""So long may link and broker hold back what was live when it left: MQTT counts its expiry from
+the broker on."""
 _CONNECTED_S = 2.0
 
 
@@ -155,7 +157,7 @@ class Faults:
         self._world.broker.freeze()
         self.tally.done["freeze_broker"] += 1
         self._broker_away = True
-        self._after(self._chance.uniform(0.2, 3.0), self._thaw)
+        self._after(self._chance.uniform(0.2, _LONGEST_FREEZE_S), self._thaw)
 
     def _thaw(self) -> None:
         self._world.broker.thaw()

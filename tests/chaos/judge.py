@@ -38,6 +38,10 @@ class Arrival:
         return self.type.startswith("bodycam.gap.")
 
 
+HAND_OVER_S = 3.0
+"""From the decision that an event is live until it leaves a device that has little processor, s."""
+
+
 @dataclass(frozen=True)
 class FullDisk:
     """The phase in which the disk was full.
@@ -62,6 +66,7 @@ def judge(
     truth: Mapping[str, Raised],
     kept: Sequence[Arrival],
     seen: Sequence[Arrival],
+    left: Sequence[Arrival] = (),
     *,
     live_for_s: float,
     slack_s: float,
@@ -74,6 +79,7 @@ def judge(
         truth: what was raised, by id.
         kept: what the receiver that acknowledges has on disk, each id once.
         seen: every arrival of every copy, at any receiver.
+        left: every copy when it left the device.
         live_for_s: after this, nothing may be delivered as live.
         slack_s: what the network itself may hold a message that was live when it left.
         cooldown_s: seconds in which a subject must not be reported under two ids.
@@ -92,13 +98,14 @@ def judge(
     lost = len(missing) - given_up
     overdue = [_overdue(one, truth, live_for_s) for one in seen if one.id in truth]
     late = [s for s in overdue if s > 0]
+    begun = [_overdue(one, truth, live_for_s) for one in left if one.id in truth]
     counts = {
         "raised": len(raised),
         "received_distinct": len(ids),
         "doubled": doubled(truth, events, cooldown_s),
         "lost": lost,
         "gaps": told_outside,
-        "expired_live": sum(s > slack_s for s in late),
+        "expired_live": sum(s > slack_s for s in late) + sum(s > HAND_OVER_S for s in begun),
         "first_alerts": sum(truth[key].first for key in raised),
         "unheard_of": len(ids - truth.keys()),
         "given_up_on_full_disk": given_up,
@@ -106,6 +113,7 @@ def judge(
         "killed_before_its_fate": len(unsure),
         "copies_received": len(seen),
         "live_overdue_max_s": round(max(late, default=0.0), 2),
+        "live_overdue_at_leaving_max_s": round(max(begun, default=0.0), 2),
     }
     return Verdict(counts, _broken(counts, len(kept) - len({one.id for one in kept})))
 

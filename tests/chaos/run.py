@@ -62,6 +62,7 @@ def _run(world: World, goal: Goal) -> Verdict:
         read_truth(world.truth),
         world.kept(),
         world.seen(),
+        world.left(),
         live_for_s=cast.live_for_s,
         slack_s=1.0 + LONGEST_HOLD_S,
         cooldown_s=cast.cooldown_s,

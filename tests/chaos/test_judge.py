@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,12 +30,16 @@ def gap(lost: int, at: float) -> Arrival:
 
 
 def verdict(
-    truth: list[Raised], kept: list[Arrival], full: FullDisk | None = None, seen: Any = None
+    truth: list[Raised],
+    kept: list[Arrival],
+    full: FullDisk | None = None,
+    left: Sequence[Arrival] = (),
 ) -> list[str]:
     return judge(
         {one.id: one for one in truth},
         kept,
-        kept if seen is None else seen,
+        kept,
+        left,
         live_for_s=LIVE_FOR_S,
         slack_s=5.0,
         cooldown_s=COOLDOWN_S,
@@ -80,6 +85,14 @@ def test_one_subject_under_two_ids_in_its_cooldown(changes: dict[str, Any], brok
     again = replace(again, **changes)
     truth = [raised(1), again]
     assert bool(verdict(truth, [arrived(one) for one in truth])) is broken
+
+
+@pytest.mark.parametrize(
+    ("after_s", "historical", "broken"), [(22, False, False), (24, False, True), (99, True, False)]
+)
+def test_what_leaves_as_live_is_live(after_s: float, historical: bool, broken: bool) -> None:
+    left = [replace(ALL[0], at=THREE[0].at + after_s, historical=historical)]
+    assert bool(verdict(THREE, ALL, left=left)) is broken
 
 
 def test_historical_may_come_at_any_time() -> None:

@@ -13,7 +13,7 @@ def test_open_publishes_are_counted_through_any_fragments() -> None:
     says, hears = wire.tap()
     for byte in b"".join(publish("t", b"x" * 300, number, 5) for number in range(1, 6)):
         says(bytes([byte]))
-    assert (wire.most, wire.publishes) == ([5], 5)
+    assert (wire.most, wire.publishes, wire.left) == ([5], 5, [])
     hears(puback(1) + puback(2)[:3])
     hears(puback(2)[3:])
     says(publish("t", b"", 6, 5) + publish("t", b"", 7, 5))
@@ -44,3 +44,11 @@ def test_each_copy_that_reaches_a_receiver_is_noted_in_both_versions() -> None:
         hears(publish("bodycam/a/b/match", event.replace(b"false", b"true"), 9, level))
         noted = [(event, historical) for event, historical, _ in reaching.copies]
         assert noted == [("E-1", False), ("E-1", True)]
+
+
+def test_copies_that_leave_are_noted() -> None:
+    wire = Wire()
+    says, _ = wire.tap()
+    says(b"\x10\x0c\x00\x04MQTT\x05\x02\x00\x05\x00\x00")
+    says(publish("bodycam/a/b/match", b'{"id":"E-1","historical":true}', 7, 5))
+    assert [(event, historical) for event, historical, _ in wire.left] == [("E-1", True)]

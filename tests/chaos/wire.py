@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from tests.support.link import Tap
 from tests.support.recording_broker import CONNECT, PUBACK, PUBLISH
 
+Copy = tuple[str, bool, float]
+
 
 class Wire:
     """Follows MQTT on every connection of the device.
@@ -17,25 +19,29 @@ class Wire:
     Attributes:
         most: publishes open at once on one connection, one number for each connection.
         publishes: all of them.
+        left: each copy of an event, when it left: (id, historical, monotonic seconds).
     """
 
     def __init__(self) -> None:
+        self.left: list[Copy] = []
         self.most: list[int] = []
         self.publishes = 0
         self._lock = threading.Lock()
 
     def tap(self) -> tuple[Tap, Tap]:
         """For a new connection: what the device says, and what it is told."""
-        said, told = Packets(), Packets()
+        said, told, level = Packets(), Packets(), Level()
         open_now: set[int] = set()
         with self._lock:
             number = len(self.most)
             self.most.append(0)
 
         def says(data: bytes) -> None:
+            level.follow(data)
             for kind, flags, body in said.read(data):
                 if kind == PUBLISH and flags & 0b0110:
                     self._opened(number, open_now, _packet_id(body))
+                    self.left += _copies(level.payload(body))
 
         def hears(data: bytes) -> None:
             for kind, _, body in told.read(data):
@@ -60,7 +66,7 @@ class Reaching:
     """
 
     def __init__(self) -> None:
-        self.copies: list[tuple[str, bool, float]] = []
+        self.copies: list[Copy] = []
 
     def tap(self) -> tuple[Tap, Tap]:
         """For a new connection of the receiver."""
@@ -69,16 +75,18 @@ class Reaching:
         def hears(data: bytes) -> None:
             for kind, flags, body in told.read(data):
                 if kind == PUBLISH and flags & 0b0110:
-                    self._reached(level.payload(body))
+                    self.copies += _copies(level.payload(body))
 
         return level.follow, hears
 
-    def _reached(self, payload: bytes) -> None:
-        try:
-            event = json.loads(payload)
-            self.copies.append((event["id"], event["historical"], time.monotonic()))
-        except (ValueError, KeyError, TypeError):
-            pass  # state, health, checkpoints: none of them is live
+
+def _copies(payload: bytes) -> list[Copy]:
+    """Now; of nothing that can be live or not: state, health, checkpoints, acknowledgements."""
+    try:
+        event = json.loads(payload)
+        return [(event["id"], event["historical"], time.monotonic())]
+    except (ValueError, KeyError, TypeError):
+        return []
 
 
 class Level:

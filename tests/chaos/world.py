@@ -111,7 +111,7 @@ class World:
         self.wire = Wire()
         self.link = Link((self.broker.host, self.broker.port), self.wire.tap)
         self.reaching = Reaching()
-        self.hub_link = Link((self.broker.host, self.broker.port), self.reaching.tap)
+        self.inland = Link((self.broker.host, self.broker.port), self.reaching.tap)
         self.faketime = faketime() if cast.jumps else ""
         self.disk = cast.disk and _mount(folder / "disk")
         self.state = (folder / "disk" / "state") if self.disk else folder / "state"
@@ -238,14 +238,14 @@ class World:
             return set()
 
     def seen(self) -> list[Arrival]:
-        """Every copy at the observer, and every one that reached the hub's socket: how soon a hub
-        reads it that is killed, or shares two cores with all this, says nothing of delivery.
+        """Every copy that reached the socket of hub or observer: how soon one reads it that is
+        killed, or shares two cores with all this, says nothing of delivery.
         """
-        reached = [
-            Arrival(event, "", None, None, historical, at)
-            for event, historical, at in self.reaching.copies
-        ]
-        return arrivals(self.folder, "copy") + reached
+        return [_passing(*copy) for copy in self.reaching.copies]
+
+    def left(self) -> list[Arrival]:
+        """Every copy when it left the device."""
+        return [_passing(*copy) for copy in self.wire.left]
 
     def last_words(self, name: str, lines: int = 5) -> str:
         path = self.folder / f"{name}.log"
@@ -261,7 +261,7 @@ class World:
                 if stream is not None:
                     stream.close()
         self.link.close()
-        self.hub_link.close()
+        self.inland.close()
         self.broker.stop()
         if self.disk:
             subprocess.run(["umount", "-l", str(self.folder / "disk")], check=False)
@@ -280,13 +280,13 @@ class World:
         return [
             sys.executable, "-m", "agent.hub", "receive", "--state-dir",
             str(self._agency.state_dir), "--passphrase-file", words, "--mqtt-host", HOST,
-            "--mqtt-port", str(self.hub_link.port), "--set", "mqtt.keepalive_s=5",
+            "--mqtt-port", str(self.inland.port), "--set", "mqtt.keepalive_s=5",
         ]  # fmt: skip
 
     def _observer(self, *words: str) -> list[str]:
         module = [sys.executable, "-m", "tests.chaos.observer", str(self.folder)]
         old = ["--old"] if self.cast.broker == "amqtt" else []
-        return [*module, HOST, str(self.broker.port), *old, *words]
+        return [*module, HOST, str(self.inland.port), *old, *words]
 
     def _start(self, name: str, command: list[str]) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
@@ -312,6 +312,10 @@ class World:
             )  # fmt: skip
         self._processes["device"] = process
         return process
+
+
+def _passing(event: str, historical: bool, at: float) -> Arrival:
+    return Arrival(event, "", None, None, historical, at)
 
 
 def _text(data: bytes) -> str:
