@@ -92,6 +92,7 @@ class GpsReport:
 
 def step(state: GpsState, command: GpsCommand | None, *, now: float) -> GpsState:
     """The receiver at `now`, after the command; None: time passes only."""
+    _check(command)
     passed = now - state.at
     if not passed >= 0:
         raise ValueError(f"time goes from {state.at} to {now}")
@@ -112,6 +113,27 @@ def step(state: GpsState, command: GpsCommand | None, *, now: float) -> GpsState
     if isinstance(command, Spoof):
         return replace(state, spoof=command)
     return state
+
+
+def _check(command: GpsCommand | None) -> None:
+    """Figures within reach of anybody; a place on this earth.
+
+    Raises:
+        ValueError: one is not.
+    """
+    bounds: tuple[tuple[float, float], ...] = ()
+    if isinstance(command, Move):
+        speed = (command.north_m_s, 10_000.0), (command.east_m_s, 10_000.0)
+        bounds = ((command.lat, 90.0), (command.lon, 180.0), *speed)
+    elif isinstance(command, Sky):
+        bounds = ((command.used, 100), (command.accuracy_m, 100_000.0))
+    elif isinstance(command, Drift):
+        bounds = ((command.north_m_s, 10_000.0), (command.east_m_s, 10_000.0))
+    elif isinstance(command, Spoof):
+        bounds = ((command.north_m, 1e7), (command.east_m, 1e7))
+    for value, bound in bounds:
+        if not abs(value) <= bound:  # not a number is not
+            raise ValueError(f"{value} is beyond {bound:g}")
 
 
 def report(state: GpsState, *, wall: float) -> GpsReport:

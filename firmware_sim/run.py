@@ -100,9 +100,16 @@ def _run_body(
     body = Body(options.body, now=time.monotonic(), wall=time.time())
     shutter = Shutter(feed, options.encoder, lambda: body.state.video)
     ended = threading.Event()
-    ticking = threading.Thread(
-        target=_tick, args=(body, shutter, options.events, ended), name="body", daemon=True
-    )
+    failures: list[SimError] = []
+
+    def tick() -> None:
+        try:
+            _tick(body, shutter, options.events, ended)
+        except SimError as error:  # the folder is gone, the disk full: the camera ends
+            failures.append(error)
+            stop.set()
+
+    ticking = threading.Thread(target=tick, name="body", daemon=True)
     ticking.start()
     try:
         if options.port_file is not None:
@@ -116,6 +123,8 @@ def _run_body(
         ended.set()
         ticking.join()
         body.close()
+    if failures:
+        raise failures[0]
 
 
 def _tick(body: Body, shutter: Shutter, events: tuple[Event, ...], ended: threading.Event) -> None:

@@ -57,11 +57,26 @@ def parse(text: str) -> Event:
     try:
         at_s = float(when)
         what = make(*(value.split(",") if sign else ()))
+        _try_out(what)
     except (TypeError, ValueError):
         raise ValueError(f"{text}: write SECONDS:{name}{_FORMS[name]}") from None
     if not 0 <= at_s < 1e7:  # noqa: PLR2004
         raise ValueError(f"{text}: write SECONDS from the start, 0 or more")
     return Event(at_s, what)
+
+
+def _try_out(what: Happening) -> None:
+    """Let it happen to a camera that nobody has, so that figures out of bounds are found now.
+
+    Raises:
+        ValueError: one is.
+    """
+    if isinstance(what, (gps.Move, gps.Sky, gps.Drift, gps.Spoof)):
+        gps.step(gps.GpsState(0.0), what, now=0.0)
+    elif not isinstance(what, (Resize, Rate, HangUp)):
+        device = d.Device(d.Profile(boot_s=0.0), now=0.0)
+        device.step(d.PowerOn(), now=0.0)
+        device.step(what, now=0.0)
 
 
 def _press(button: str) -> d.Press:

@@ -21,6 +21,9 @@ MAX_LINE: Final = 16_384
 """Bytes; gpsd itself keeps under 10,240."""
 _2D: Final = 2
 _TIME: Final = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d{1,9})?Z$")
+_FIRST_SATELLITES: Final = 315_964_800.0
+_FAR_AHEAD: Final = 7_258_118_400.0
+"""1980-01-06, when GPS time began, and 2200-01-01: no receiver is right beyond."""
 _FARTHEST_M: Final = 100_000.0
 
 
@@ -128,4 +131,7 @@ def _time(text: object) -> Wall | None:
     if found is None:
         raise ValueError("time")
     whole = datetime.strptime(found.group(1), "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-    return Wall(whole.timestamp() + float(found.group(2) or 0.0))
+    seconds = whole.timestamp() + float(found.group(2) or 0.0)
+    if not _FIRST_SATELLITES <= seconds < _FAR_AHEAD:
+        raise ValueError("time")
+    return Wall(seconds)

@@ -278,3 +278,16 @@ def test_a_story_is_drawn_and_its_truth_told(footage, tmp_path):
     head, *lines = map(json.loads, film.truth.read_text().splitlines())
     assert head["start_at"] == START
     assert [line["people"][0]["name"] for line in lines] == ["p01"] * 5
+
+
+def test_a_tree_that_cannot_be_written_any_more_ends_the_camera(tmp_path):
+    path = video(tmp_path / "clip.mp4", 30, fps=30)
+    it = Sim(play=(str(path),), loop=0, body=BodyOptions(sysfs=tmp_path / "sys"))
+    it.thread.start()
+    assert it.ready.wait(10)
+    battery = tmp_path / "sys/class/power_supply/battery"
+    battery.rename(tmp_path / "gone")
+    battery.write_text("a file in its place")
+    it.thread.join(10)
+    assert not it.thread.is_alive()
+    assert it.error.code == Exit.DISK

@@ -32,7 +32,8 @@ def test_what_is_understood(text: str, event: Event) -> None:
     [
         "", "battery=5", "x:battery=5", "1:battery", "1:battery=full", "1:battery=1,2", "1:hang=1",
         "1:press=self-destruct", "1:size=640", "1:size=0x0", "1:fps=0", "-1:hang", "nan:hang",
-        "1:explode",
+        "1:explode", "1:battery=500", "1:heat=nan", "1:stall=-1", "1:place=91,0", "1:place=0,inf",
+        "1:sky=1000", "1:cpu=2", "1:spoof=nan,0",
     ],
 )  # fmt: skip
 def test_what_is_not_is_told_with_what_would_be(text: str) -> None:

@@ -36,6 +36,7 @@ from agent.watchlist.sharding import fingerprints
 from tests.fuzz.logs import log_subjects
 from tests.fuzz.metadata import metadata_subject
 from tests.fuzz.mutate import Container, in_one, joined, parted, scramble, twist
+from tests.fuzz.positions import position_subject
 from tests.fuzz.watch import Subject
 from tests.fuzz.wire import wire_subjects
 from tests.support.lists import SPACE, a_list, a_meta, columns_of, some_columns, units
@@ -62,6 +63,7 @@ def subjects() -> tuple[Subject, ...]:
         *wire_subjects(),
         *log_subjects(),
         metadata_subject(),
+        position_subject(),
     )
 
 

@@ -56,7 +56,10 @@ def test_accuracy_of_older_versions_and_none_at_all() -> None:
     [
         line(lat=91.0), line(lon=float("nan")), line(lat="47.6"), line(lat=True), line(lat=...),
         line(mode="3"), line(mode=True), line(eph=-1.0), line(eph=1e9), line(time="yesterday"),
-        line(time="2026-13-27T12:00:00Z"), line(time=5), b"not json\n", b"[1]\n", b"\xff\xfe\n",
+        line(time="2026-13-27T12:00:00Z"), line(time=5),
+        line(time="9999-12-31T23:59:59.999999999Z"),
+        line(time="0001-01-01T00:00:00Z"),
+        b"not json\n", b"[1]\n", b"\xff\xfe\n",
         b"[" * 10_000 + b"\n", b'{"class":"TPV","mode":3,"lat":' + b"9" * 6000 + b"}\n",
         b'{"class":"TPV","mode":3,"lat":' + b"9" * 400 + b"}\n",
     ],
