@@ -9,6 +9,10 @@ from contextlib import closing
 
 import pytest
 
+from agent.adapters.audit_log import AuditLog
+from agent.audit.checkpoint import CheckpointKey
+from agent.delivery.checkpoints import checkpoint_entry
+from agent.delivery.sealing import sealed_payload
 from tests.support.broker import MOSQUITTO, Broker, embedded_broker, free_port
 from tests.support.field_cameras import FieldCamera, hub_station
 from tests.support.hub_process import ROOT, HubProcess, Sender
@@ -139,3 +143,20 @@ def test_a_silent_camera_raises_the_alarm_and_a_broker_that_returns_is_found(wor
         sender.publish("health", camera.health(every_s=0.1))
         wait_until(lambda: "CAM-7: is heard again" in hub.err.read_text(), "the all-clear")
     assert hub.stop() == 0
+
+
+def test_a_forked_audit_log_raises_the_alarm(world, address, tmp_path) -> None:
+    camera, hub = FieldCamera(world), HubProcess(world, address)
+    key = CheckpointKey("example-pd", camera.name, camera.keys.sign_key, camera.keys.sign)
+    made = []
+    for name in ("true", "restored"):
+        log = AuditLog(tmp_path / name, world.clock)
+        log.append("stop", reason=name)
+        made.append(log.checkpoint(key))
+    hub.start()
+    with closing(Sender(camera, address)) as sender:
+        for one in made:
+            sender.send_until_heard({one.id: sealed_payload(checkpoint_entry(one), False)})
+        wait_until(lambda: "ALARM CAM-7: its audit log is forked" in hub.err.read_text(), "alarm")
+    assert hub.stop() == 0
+    assert stored_ids(world) == []
