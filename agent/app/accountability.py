@@ -72,9 +72,9 @@ class Inputs:
     """What a report is made of.
 
     Attributes:
-        usage: of the log, in the period.
+        usage: of all the logs, in the period.
         period: what is reported on.
-        log: what was found when the log was verified.
+        logs: what was found when the log of each camera was verified.
         manifest: cards of the networks that the program knows.
         policy: in force; None: not at hand.
         agency: whose.
@@ -84,7 +84,7 @@ class Inputs:
 
     usage: Usage
     period: Period
-    log: ChainReport
+    logs: tuple[ChainReport, ...]
     manifest: Manifest
     policy: Policy | None
     agency: str
@@ -122,12 +122,7 @@ def accountability(given: Inputs, *, now: float) -> AccountabilityReport:
         changes={kind: usage.records[kind] for kind in _CHANGES if usage.records[kind]},
         retention=_retention(given),
         limits=_limits(given, networks),
-        log=LogFacts(
-            records=given.log.records,
-            head=given.log.head.hash,
-            signed_records=max(0, given.log.protected + 1),
-            anchored=given.log.anchored >= 0,
-        ),
+        logs=tuple(map(_log, sorted(given.logs, key=lambda one: one.head.hash))),
     )
 
 
@@ -161,6 +156,15 @@ def reviews_of(hub: HubReport, subjects: int) -> Reviews:
             "false_per_1000_high": round(1000 * high, 3),
         }
     return Reviews.model_validate(counts | shares)
+
+
+def _log(found: ChainReport) -> LogFacts:
+    return LogFacts(
+        records=found.records,
+        head=found.head.hash,
+        signed_records=max(0, found.protected + 1),
+        anchored=found.anchored >= 0,
+    )
 
 
 def _networks(usage: Usage, manifest: Manifest) -> Iterable[Network]:

@@ -57,6 +57,7 @@ def page(report: AccountabilityReport) -> str:
 def _use(report: AccountabilityReport) -> list[str]:
     use, days = report.use, list(_every_day(report))
     rows = [
+        ("Cameras", str(len(report.logs))),
         ("Times armed", str(use.uses)),
         ("Hours armed", f"{use.hours_armed:g}"),
         ("Ended without a disarming (counted to the last sign of life)", str(use.cut_short)),
@@ -167,14 +168,12 @@ def _used(report: AccountabilityReport) -> list[tuple[str, str]]:
 
 
 def _log(report: AccountabilityReport) -> list[str]:
-    log = report.log
-    rows = [
-        ("Records", str(log.records)),
-        ("Signed for", str(log.signed_records)),
-        ("Held against the agency's copy of its checkpoints", "yes" if log.anchored else "no"),
-        ("Hash of the last record", log.head),
-    ]
-    return _section("The audit log that this was made of", [_table(rows)])
+    rows: list[tuple[str, str]] = []
+    for log in report.logs:
+        held = ", held against the agency's copy of its checkpoints" if log.anchored else ""
+        said = f"{log.records} records, {log.signed_records} of them signed for{held}"
+        rows += [("Log", said), ("Hash of the last record", log.head)]
+    return _section("The audit logs that this was made of", [_table(rows)])
 
 
 def _every_day(report: AccountabilityReport) -> Iterable[DayOfUse]:

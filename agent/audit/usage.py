@@ -86,6 +86,33 @@ class Usage:
     searches: Counter[str] = field(default_factory=Counter)
     lost: int = 0
 
+    def add(self, other: Usage) -> None:
+        """Of another camera, in the same period."""
+        for name, theirs in other.days.items():
+            day = self.days.setdefault(name, Day())
+            day.armed_s += theirs.armed_s
+            day.uses += theirs.uses
+            day.alerts += theirs.alerts
+            day.refusals += theirs.refusals
+        self.cut_short += other.cut_short
+        self.subjects += other.subjects
+        self.uncounted += other.uncounted
+        self.lost += other.lost
+        for mine, counts in (
+            (self.refusals, other.refusals),
+            (self.records, other.records),
+            (self.searches, other.searches),
+        ):
+            mine.update(counts)
+        for role, digests in other.networks.items():
+            self.networks.setdefault(role, set()).update(digests)
+        self.policies |= other.policies
+        self.versions |= other.versions
+        for key, used in other.lists.items():
+            known = self.lists.get(key)
+            if known is None or known.templates is None or not known.sha256:
+                self.lists[key] = used
+
     @property
     def armed_s(self) -> float:
         return sum(day.armed_s for day in self.days.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from agent.app.accountability import Inputs, accountability
 from agent.app.models import manifest
 from agent.app.report_page import page
 from agent.app.serving import rules_in_force
-from agent.audit.usage import Period, usage_of
+from agent.audit.usage import Period, Usage, usage_of
 from agent.audit.walk import ChainReport, Trust
 from agent.cli.common import say
 from agent.cli.dates import days
@@ -34,11 +35,13 @@ _EXAMPLES: Final = """examples:
   bodycam-agent report --from 2026-03-01 --to 2026-03-31 --html march.html --out march.json
   bodycam-hub report --events --device CAM-7 --from 2026-03-01 --to 2026-03-31 --json > hub.json
   bodycam-agent report --from 2026-03-01 --to 2026-03-31 --hub hub.json --html march.html
+  bodycam-agent report --from 2026-03-01 --to 2026-03-31 --folder CAM-7/audit --folder CAM-8/audit
 
 Version, networks with their measured accuracy, lists, hours armed, people who passed in coarse
 numbers, alerts, reviews, refusals, retention: counts and hashes, nothing about a person. It is made
-of the audit log, which is verified first; reviews come from the agency's hub. Exit codes: 65 the
-log was changed, or FILE is not of the hub; 66 no audit log; 74 the disk.
+of audit logs, which are verified first; reviews come from the agency's hub. In one report of many
+cameras nobody sees who worked when. Exit codes: 65 a log was changed, or FILE is not of the hub;
+66 no audit log; 74 the disk.
 """
 
 
@@ -56,21 +59,29 @@ def register(subparsers: Any) -> None:
     add("--html", metavar="FILE", type=Path, help="as one page that needs nothing else")
     add("--hub", metavar="FILE", type=Path, help="from `bodycam-hub report --events --json`")
     add("--policy", metavar="FILE", type=Path, help="the agency's, where the store is locked")
-    add("--anchors", metavar="FILE", type=Path, help="hold the log against `bodycam-hub anchors`")
-    add("--folder", metavar="DIR", type=Path, help="of a copied audit log")
+    for name, kind, what in (
+        ("--anchors", "FILE", "hold a log against `bodycam-hub anchors`; may be repeated"),
+        ("--folder", "DIR", "of a copied audit log; repeated: of several cameras together"),
+    ):
+        add(name, metavar=kind, type=Path, action="append", help=what)
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
     first, end = days(args.first, args.last, "report")
-    log = AuditLog(args.folder, context.clock) if args.folder else context.audit()
-    if not log.exists():
-        raise MissingFileError(f"{log.path}: no audit log here; check --state-dir or --folder")
-    found = _verified(log, _trust(args, context))
     period = Period(first, end)
+    folders = args.folder or [context.audit().path.parent]
+    logs = [AuditLog(folder, context.clock) for folder in folders]
+    known = _known(args, context)
+    found, usage = [_verified(log, known) for log in logs], Usage()
+    unused = set(known) - {one.signer for one in found} - {""}
+    if args.anchors and unused:
+        raise DataError("--anchors: a file is of another camera than these logs")
+    for log in logs:
+        usage.add(usage_of((json.loads(line) for line in log.lines()), period))
     given = Inputs(
-        usage=usage_of((json.loads(line) for line in log.lines()), period),
+        usage=usage,
         period=period,
-        log=found,
+        logs=tuple(found),
         manifest=manifest(),
         policy=_policy(args, context),
         agency=_agency(context),
@@ -81,20 +92,25 @@ def run(args: argparse.Namespace, context: Context) -> int:
     return int(Exit.OK)
 
 
-def _verified(log: AuditLog, trust: Trust) -> ChainReport:
+def _known(args: argparse.Namespace, context: Context) -> dict[str, Trust]:
+    """What is known of logs besides, by the key that signs them; under "" what holds for any."""
+    anchors = [trust_in(_read(path)) for path in args.anchors or ()]
+    known = {one.key: one for one in anchors}
+    if not (anchors or args.folder) and context.provisioned:
+        known[""] = Trust(read_identity(context.keys_dir).sign_key.hex())
+    return known
+
+
+def _verified(log: AuditLog, known: Mapping[str, Trust]) -> ChainReport:
     """Nothing is published of a log that was changed."""
-    found = log.verify(trust)
+    if not log.exists():
+        raise MissingFileError(f"{log.path}: no audit log here; check --state-dir or --folder")
+    found = log.verify(known.get(""))
+    if found.intact and found.signer in known:
+        found = log.verify(known[found.signer])
     if not found.intact:
         raise DataError(f"{log.path}: the audit log was changed: {found.problem}")
     return found
-
-
-def _trust(args: argparse.Namespace, context: Context) -> Trust:
-    if args.anchors is not None:
-        return trust_in(_read(args.anchors))
-    if args.folder or not context.provisioned:
-        return Trust()
-    return Trust(read_identity(context.keys_dir).sign_key.hex())
 
 
 def _policy(args: argparse.Namespace, context: Context) -> Policy | None:
@@ -156,7 +172,7 @@ def _lines(report: AccountabilityReport) -> list[str]:
             f"reviews: {reviews.confirmed} confirmed, {reviews.rejected} rejected, "
             f"{reviews.pending} pending"
         )
-    return [*lines, f"log: {report.log.records} records, head {report.log.head}"]
+    return lines + [f"log: {one.records} records, head {one.head}" for one in report.logs]
 
 
 def _read(path: Path) -> bytes:

@@ -78,10 +78,10 @@ class Rules(_Wire):
 
 
 class DayOfUse(_Wire):
-    """One day, UTC. Hours to the nearest tenth."""
+    """One day, UTC. Hours of all cameras together, to the nearest tenth."""
 
     day: Day
-    hours: float = Field(ge=0, le=24)
+    hours: float = Field(ge=0)
     uses: Count
     alerts: Count
     refusals: Count
@@ -136,7 +136,7 @@ class Reviews(_Wire):
 
 
 class LogFacts(_Wire):
-    """The audit log that the report was made of.
+    """An audit log that the report was made of, one for each camera.
 
     Attributes:
         head: hash of its last record: published here, it anchors the log.
@@ -183,7 +183,7 @@ class AccountabilityReport(_Wire):
     changes: dict[str, Count]
     retention: tuple[Sentence, ...]
     limits: tuple[Sentence, ...]
-    log: LogFacts
+    logs: Annotated[tuple[LogFacts, ...], Field(min_length=1, max_length=100_000)]
 
 
 class HubDay(_Wire):

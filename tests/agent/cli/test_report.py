@@ -10,10 +10,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from agent.adapters.audit_log import AuditLog
 from agent.app.charts import bars, curve
 from agent.app.models import manifest
 from agent.errors import DataError, MissingFileError, UsageError
 from agent.messages.accountability import HubReport
+from tests.agent.cli.test_audit import anchors_file
 from tests.support.auditing import key_of
 from tests.support.commands import Commands
 from tests.support.policies import policy_text
@@ -96,8 +98,10 @@ def test_what_it_says(agent):
     assert any("not representative" in line for line in told["limits"])
     assert any("31 days" in line for line in told["retention"])
     log = agent.context().audit().verify()
-    assert told["log"]["head"] == log.head.hash
-    assert told["log"]["signed_records"] == log.protected + 1
+    assert told["logs"] == [
+        {"records": log.records, "head": log.head.hash, "signed_records": log.protected + 1,
+         "anchored": False},
+    ]  # fmt: skip
     assert told["reviews"] is None
 
 
@@ -239,3 +243,35 @@ def test_a_policy_can_be_given(agent, tmp_path):
     told = agent("report", *DAYS, "--policy", path, "--json").json["policy"]
     assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert told["test"] is False
+
+
+def test_several_cameras_are_one_sum(agent, tmp_path, capsys):
+    first = agent.context().audit().path.parent
+    other = AuditLog(tmp_path / "other", agent.clock)
+    agent.clock.wall_now = 1_800_000_000.0
+    other.append("start", version="0.3.0", session=1)
+    other.append("arm", list="L-2", version=1)
+    agent.clock.advance(2 * HOUR)
+    other.append("alert")
+    other.append("refusal", what="list")
+    other.append("disarm", subjects=30)
+    words = ("report", *DAYS, "--folder", first, "--folder", other.path.parent, "--json")
+    told = Commands(tmp_path / "none", capsys)(*words).json
+    assert told["use"]["by_day"][0] == {
+        "day": "2027-01-15", "hours": 4.5, "uses": 2, "alerts": 3, "refusals": 2,
+    }  # fmt: skip
+    assert (told["subjects"]["about"], told["refusals"]) == (1230, {"list": 2})
+    assert [one["list"] for one in told["lists"]] == ["L-1", "L-2"]
+    assert told["versions"] == ["0.1.0", "0.2.0", "0.3.0"]
+    assert len(told["logs"]) == 2
+
+
+def test_each_log_is_held_against_its_own_anchors(agent, tmp_path, capsys):
+    log = agent.context().audit()
+    anchors = anchors_file(log, tmp_path / "anchors.json", device="PLANTED-device")
+    words = ("report", *DAYS, "--folder", log.path.parent, "--anchors", anchors, "--json")
+    assert agent(*words).json["logs"][0]["anchored"] is True
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    log.path.write_bytes(b"".join(lines[:9]))
+    with pytest.raises(DataError, match="of another camera than these logs"):
+        agent(*words)
