@@ -15,14 +15,14 @@ from typing import Any
 MATCH, UPDATE = "bodycam.match.v1", "bodycam.match.update.v1"
 _EVENTS = frozenset({MATCH, UPDATE, "bodycam.gap.v1", "bodycam.test.v1"})
 _TOPICS = frozenset({"match", "state", "health", "ack", "command", "watchlist"})
-_ENVELOPE = frozenset(
+EVENT_FIELDS = frozenset(
     {"specversion", "id", "source", "type", "time", "subject", "datacontenttype", "data"}
 )
-_DATA = frozenset(
+MATCH_FIELDS = frozenset(
     {
         "entry", "subject", "similarity", "threshold", "margin", "shots", "first_seen", "last_seen",
         "face", "location", "watchlist", "models", "policy", "authorisation", "activation",
-        "historical", "test", "evidence", "notice", "match",
+        "historical", "test", "evidence", "notice", "match", "armed_under",
     }
 )  # fmt: skip
 _LONG_LIST, _LONG_TEXT = 16, 512
@@ -118,9 +118,9 @@ def leaks(messages: Iterable[Mapping[str, Any]]) -> list[str]:
 def _strange(payload: Any) -> list[str]:
     if not isinstance(payload, dict) or payload.get("type") not in _EVENTS:
         return ["match: neither an alert, a gap nor a test"]
-    more = set(payload) - _ENVELOPE
+    more = set(payload) - EVENT_FIELDS
     if payload["type"] in (MATCH, UPDATE):
-        more |= set(payload["data"]) - _DATA
+        more |= set(payload["data"]) - MATCH_FIELDS
     return [f"match: a field {name}" for name in sorted(more)]
 
 

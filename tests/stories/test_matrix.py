@@ -30,7 +30,8 @@ def test_strangers_are_on_no_list() -> None:
 def test_the_table_has_a_row_for_each_size_and_condition() -> None:
     def row(cell, found):
         return {
-            "group": cell.group, "small_faces": False, "name": cell.name, "size": f"{cell.size[0]}x{cell.size[1]}",
+            "group": cell.group, "small_faces": False, "name": cell.name,
+            "size": f"{cell.size[0]}x{cell.size[1]}",
             "trials": 6, "found": found, "face_px": 30.4,
             "time_to_alert_s": 1.25 if found else None,
         }  # fmt: skip

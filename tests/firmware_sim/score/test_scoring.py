@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -11,6 +13,7 @@ import pytest
 
 from firmware_sim.score.bounds import shortfalls
 from firmware_sim.score.html import as_html
+from firmware_sim.score.received import EVENT_FIELDS, MATCH_FIELDS
 from firmware_sim.score.scoring import score
 from firmware_sim.score.table import as_table
 from firmware_sim.story.format import Expect
@@ -172,6 +175,13 @@ def test_what_has_no_business_in_a_message_is_a_breach(message: dict[str, Any], 
     made = scored(truth(*SEEN), message)
     assert made["breaches"]["count"] == 1
     assert what in made["breaches"]["what"][0]
+
+
+def test_the_score_knows_the_fields_of_the_public_format() -> None:
+    text = Path(__file__).resolve().parents[3] / "agent/docs/schemas/match.schema.json"
+    schema = json.loads(text.read_text())
+    assert set(schema["properties"]) == EVENT_FIELDS
+    assert set(schema["$defs"]["MatchData"]["properties"]) == MATCH_FIELDS
 
 
 def test_evidence_may_be_long() -> None:
