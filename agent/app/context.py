@@ -47,6 +47,7 @@ class Context:
         overrides: `section.key=value`, applied over the file.
         json: the command answers for a program, in JSON on stdout.
         models: in place of those on disk.
+        passphrase_file: opens a locked store for a command that reads it.
 
     Raises:
         ConfigError, MissingFileError: at the first use of `config`.
@@ -60,7 +61,9 @@ class Context:
         *,
         json: bool = False,
         models: Models | None = None,
+        passphrase_file: Path | None = None,
     ) -> None:
+        self.passphrase_file = passphrase_file
         self.state_dir = state_dir
         self.config_file = config_file
         self.overrides = overrides
@@ -77,6 +80,7 @@ class Context:
             (*self.overrides, *overrides),
             json=self.json,
             models=self._given,
+            passphrase_file=self.passphrase_file,
         )
         other.clock = self.clock
         return other

@@ -9,6 +9,7 @@ from typing import Any
 
 from agent.adapters.device_identity import read_root
 from agent.adapters.http_fetch import HttpSettings, exposure
+from agent.adapters.private_files import read_passphrase
 from agent.app.context import Context
 from agent.app.rules import require_rules, rules_desk
 from agent.app.sync import ListSync
@@ -76,13 +77,12 @@ class Follower:
         )
 
 
-def open_vault(context: Context, space: str, passphrase: str = "") -> Vault:
+def open_vault(context: Context, space: str) -> Vault:
     """The secrets of this device, for a command. To be closed.
 
     Args:
-        context: of the command.
+        context: of the command; its passphrase opens a locked store, and the audit log says so.
         space: family of the embedder in use.
-        passphrase: opens a locked store for this command; the audit log says so.
 
     Raises:
         RefusedError: it has no identity, the passphrase is wrong, or it is locked: only the
@@ -94,8 +94,9 @@ def open_vault(context: Context, space: str, passphrase: str = "") -> Vault:
             "this device has no identity yet, so it follows no list: bodycam-agent provision"
         )
     vault = vault_of(context, space)
-    if vault.locked and passphrase:
-        request = ControlRequest(command="unlock", passphrase=passphrase)
+    if vault.locked and context.passphrase_file is not None:
+        words = read_passphrase(context.passphrase_file)
+        request = ControlRequest(command="unlock", passphrase=words)
         Unlocking(vault, context.audit(), context.clock, lambda: None)(request, os.getuid())
     if vault.locked:
         how = "--passphrase-file here, or " if vault.keystore.identity.unlock == "operator" else ""

@@ -27,18 +27,14 @@ _ITSELF: Final = 0.999
 """Similarity of a template with itself, rounding allowed."""
 
 
-def check_list(context: Context, passphrase: str = "") -> dict[str, Any]:
+def check_list(context: Context) -> dict[str, Any]:
     """Everything about the synced list that can be checked without the network.
-
-    Args:
-        context: of the command.
-        passphrase: of a locked store.
 
     Raises:
         RefusedError: no identity, or a locked store.
         DataError: what is wrong.
     """
-    vault = open_vault(context, context.models().embedder.identity.space, passphrase)
+    vault = open_vault(context, context.models().embedder.identity.space)
     try:
         stored, installed = _load(vault, context)
         root = read_root(context.keys_dir, vault.keystore.identity)
@@ -60,18 +56,14 @@ def check_list(context: Context, passphrase: str = "") -> dict[str, Any]:
     }
 
 
-def figures(context: Context, passphrase: str = "") -> dict[str, Any]:
+def figures(context: Context) -> dict[str, Any]:
     """The synced list in numbers.
-
-    Args:
-        context: of the command.
-        passphrase: of a locked store.
 
     Raises:
         RefusedError: no identity, a locked store, or a list that may not be used any more.
         DataError, DiskError: there is no list, or it cannot be read.
     """
-    vault = open_vault(context, context.models().embedder.identity.space, passphrase)
+    vault = open_vault(context, context.models().embedder.identity.space)
     try:
         stored, installed = _load(vault, context)
     finally:

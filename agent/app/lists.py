@@ -61,6 +61,7 @@ class Lists:
         return Condition(
             list_id=ref.id,
             list_version=ref.version,
+            templates=self.gallery.templates,
             watchlist="" if self.locked else self.trouble,
             rules="" if self.locked else book.trouble,
             locked=self.locked,

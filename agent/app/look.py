@@ -158,8 +158,10 @@ class Look:
             for envelopes in (self._envelopes(repository, name) for name in considered)
             if any(one.key_id == self._parts.key_id for one in envelopes.envelopes)
         ]
-        if len(mine) == 1:
-            return mine[0]
+        here = self._store.installed()
+        followed = [one for one in mine if here is not None and one.list == here.ref.id]
+        if len(mine) == 1 or followed:  # another list beside it is no reason to miss its changes
+            return (followed or mine)[0]
         if mine:
             several = ", ".join(one.list for one in mine)
             raise refused(Fault.NOT_OURS, f"several lists are for this device ({several}): set "

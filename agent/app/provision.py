@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,6 +154,8 @@ def _passphrase(file: ProvisioningFile, path: Path | None) -> str | None:
 
 
 def _ask_twice() -> str:
+    if not sys.stdin.isatty():
+        raise UsageError("unlock is 'operator' and nobody can be asked: give --passphrase-file")
     try:
         first = getpass.getpass("passphrase of the store: ")
         if getpass.getpass("once more: ") != first:

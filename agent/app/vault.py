@@ -180,9 +180,10 @@ class Unlocking:
         if request.ask_release:
             asked = self._vault.keystore.unlock_request(now=self._clock.wall())
             return {"request": asked.model_dump(mode="json")}
-        if self._vault.locked:
+        already = not self._vault.locked
+        if not already:
             self._unlock(request, uid)
-        return {"unlocked": True}
+        return {"unlocked": True, "already": already}
 
     def _unlock(self, request: ControlRequest, uid: int) -> None:
         try:

@@ -81,7 +81,10 @@ def _dispatch(arguments: list[str]) -> int:
     from agent.app import Context
 
     options = read_globals(args, shared.overrides, os.environ)
-    context = Context(options.state_dir, options.config, options.overrides, json=options.json)
+    context = Context(
+        options.state_dir, options.config, options.overrides, json=options.json,
+        passphrase_file=getattr(args, "store_passphrase", None),
+    )  # fmt: skip
     with closing(context):
         result: int | None = importlib.import_module(COMMANDS[command or ""][0]).run(args, context)
     return int(result or Exit.OK)

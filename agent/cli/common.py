@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import os
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from agent.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,31 @@ def default_state_dir(environ: Mapping[str, str]) -> Path:
         return Path(given)
     base = environ.get("XDG_STATE_HOME", "")
     return (Path(base) if base else Path.home() / ".local" / "state") / "bodycam-agent"
+
+
+def take_passphrase(parser: argparse.ArgumentParser) -> None:
+    """For commands that read the store themselves."""
+    parser.add_argument(
+        "--passphrase-file",
+        dest="store_passphrase",
+        metavar="F",
+        type=Path,
+        help="of a store in mode operator; 0600, first line (where no unlocked agent is asked)",
+    )
+
+
+def ask_for_words(prompt: str) -> str:
+    """A passphrase from the person at the terminal.
+
+    Raises:
+        UsageError: nobody is there.
+    """
+    if not sys.stdin.isatty():
+        raise UsageError("nobody is there to be asked; give --passphrase-file FILE")
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        raise UsageError("nothing was typed; give --passphrase-file FILE") from None
 
 
 def print_json(value: Any) -> None:

@@ -71,8 +71,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if context.json or args.action == "report":
         print_json(reply.data if reply.ok else {"error": reply.error, "code": reply.code})
     elif reply.ok:
-        for line in lines(reply.data):
-            say(line)
+        told = ["asked; bodycam-agent watchlist sync waits for what comes of it"]
+        for line in told if args.action == "sync" else lines(reply.data):
+            print(line)
     if not reply.ok:
         say(f"bodycam-agent: {reply.error}")
         return reply.code or int(Exit.REFUSED)

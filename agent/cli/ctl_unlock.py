@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from agent.adapters.control_socket import ask
 from agent.adapters.private_files import read_passphrase
 from agent.adapters.state_dir import write_json
 from agent.app import Context
-from agent.cli.common import print_json, say
+from agent.cli.common import ask_for_words, print_json, say
 from agent.errors import DataError, Exit, MissingFileError, UsageError
 from agent.messages.control import ControlReply, ControlRequest
 from agent.messages.provisioning import MAX_FILE, UnlockRelease
@@ -60,18 +59,14 @@ def _request(args: argparse.Namespace) -> ControlRequest:
         return ControlRequest(command="unlock", ask_release=True)
     if args.release is not None:
         return ControlRequest(command="unlock", release=_release(args.release))
-    words = _ask() if args.passphrase_file is None else read_passphrase(args.passphrase_file)
+    if args.passphrase_file is None:
+        words = ask_for_words("passphrase of the store: ")
+    else:
+        words = read_passphrase(args.passphrase_file)
     try:
         return ControlRequest(command="unlock", passphrase=words)
     except ValidationError:
         raise UsageError("the passphrase is longer than 256 characters") from None
-
-
-def _ask() -> str:
-    try:
-        return getpass.getpass("passphrase of the store: ")
-    except EOFError:
-        raise UsageError("nobody is there to be asked; give --passphrase-file FILE") from None
 
 
 def _release(path: Path) -> UnlockRelease:
@@ -87,5 +82,7 @@ def _release(path: Path) -> UnlockRelease:
 def _say(args: argparse.Namespace, reply: ControlReply) -> None:
     if args.request is not None:
         say(f"wrote {args.request}: bodycam-hub devices release, then ctl unlock --release FILE")
+    elif reply.data.get("already"):
+        say("the store was open already; nothing was checked")
     elif reply.data.get("unlocked"):
         say("the store is open; the list comes into service in a moment. Arm with `ctl arm`")

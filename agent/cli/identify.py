@@ -12,7 +12,7 @@ from typing import Any
 
 from agent.app import Context
 from agent.app.serving import permit_now, rules_in_force, stored_list
-from agent.cli.common import print_json, say
+from agent.cli.common import print_json, say, take_passphrase
 from agent.errors import (
     BodycamError,
     DataError,
@@ -68,6 +68,7 @@ def register(subparsers: Any) -> None:
         default=FIELD_TEST_AUTHORISATION,
         help=f"what permits it (default: {FIELD_TEST_AUTHORISATION}, the built-in consent)",
     )
+    take_passphrase(parser)
     parser.add_argument(
         "--min-face-px",
         type=int,

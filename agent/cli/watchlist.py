@@ -12,7 +12,7 @@ import numpy as np
 from agent.app import Context
 from agent.app.serving import stored_list
 from agent.cli import watchlist_enrol, watchlist_import, watchlist_sync
-from agent.cli.common import print_json
+from agent.cli.common import print_json, take_passphrase
 from agent.errors import Exit, RefusedError, UsageError
 from agent.messages import iso_utc
 from agent.values import Wall
@@ -49,10 +49,12 @@ def register(subparsers: Any) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     watchlist_enrol.register(actions)
     watchlist_import.register(actions)
-    actions.add_parser("list", help="every entry, one a line", epilog=_EXAMPLES)
-    actions.add_parser(
+    take_passphrase(actions.add_parser("list", help="every entry, one a line", epilog=_EXAMPLES))
+    show = actions.add_parser(
         "show", help="one entry with the origin of its templates", epilog=_EXAMPLES
-    ).add_argument("entry", metavar="ENTRY")
+    )
+    show.add_argument("entry", metavar="ENTRY")
+    take_passphrase(show)
     gone = actions.add_parser(
         "remove", help="entries, or everything about a subject", epilog=_EXAMPLES
     )
@@ -61,7 +63,7 @@ def register(subparsers: Any) -> None:
     stats = actions.add_parser(
         "stats", help="counts by basis, purpose, expiry and embedder", epilog=_EXAMPLES
     )
-    watchlist_sync.take_passphrase(stats)
+    take_passphrase(stats)
     watchlist_sync.register(actions)
 
 
@@ -157,8 +159,9 @@ def _remove(args: argparse.Namespace, context: Context) -> int:
 
 
 def _stats(args: argparse.Namespace, context: Context) -> int:
+    del args
     if context.provisioned:
-        answer = watchlist_sync.stats(args, context)
+        answer = watchlist_sync.stats(context)
     else:
         answer = _figures(context.watchlist().load(), context.clock.wall())
     if context.json:

@@ -8,11 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agent.cli.common import print_json, say
-from agent.errors import BodycamError, Exit, UnavailableError
+from agent.cli.common import print_json, say, take_passphrase
+from agent.errors import BodycamError, Exit, RefusedError, UnavailableError
 from agent.values.sync import Fault, Refused, SyncReport, Unreachable
 
 if TYPE_CHECKING:
@@ -50,23 +49,8 @@ def register(actions: Any) -> None:
         take_passphrase(parser)
 
 
-def take_passphrase(parser: argparse.ArgumentParser) -> None:
-    """For commands that read the store themselves."""
-    parser.add_argument(
-        "--passphrase-file",
-        metavar="F",
-        type=Path,
-        help="of a store in mode operator; 0600, first line (where no unlocked agent is asked)",
-    )
-
-
-def _passphrase(args: argparse.Namespace) -> str:
-    from agent.adapters.private_files import read_passphrase
-
-    return "" if args.passphrase_file is None else read_passphrase(args.passphrase_file)
-
-
 def run_sync(args: argparse.Namespace, context: Context) -> int:
+    del args
     from agent.adapters.state_dir import StateLock, prepare
 
     prepare(context.state_dir)
@@ -76,15 +60,16 @@ def run_sync(args: argparse.Namespace, context: Context) -> int:
     except UnavailableError:
         return _ask_agent(context)
     try:
-        return _sync_here(context, _passphrase(args))
+        return _sync_here(context)
     finally:
         lock.release()
 
 
 def run_verify(args: argparse.Namespace, context: Context) -> int:
+    del args
     from agent.app.list_check import check_list
 
-    found = check_list(context, _passphrase(args))
+    found = check_list(context)
     if context.json:
         print_json(found)
         return int(Exit.OK)
@@ -99,7 +84,7 @@ def run_verify(args: argparse.Namespace, context: Context) -> int:
     return int(Exit.OK)
 
 
-def stats(args: argparse.Namespace, context: Context) -> dict[str, Any]:
+def stats(context: Context) -> dict[str, Any]:
     """The synced list in numbers; how it is searched is for the running agent to say."""
     from agent.app.list_check import figures
 
@@ -107,15 +92,15 @@ def stats(args: argparse.Namespace, context: Context) -> dict[str, Any]:
         search = _status(context)["search"]
     except UnavailableError:
         search = None
-    return {**figures(context, _passphrase(args)), "search": search}
+    return {**figures(context), "search": search}
 
 
-def _sync_here(context: Context, passphrase: str) -> int:
+def _sync_here(context: Context) -> int:
     from agent.adapters.http_fetch import exposure
     from agent.app.following import Follower, open_vault
     from agent.app.rules import rules_desk
 
-    vault = open_vault(context, context.models().embedder.identity.space, passphrase)
+    vault = open_vault(context, context.models().embedder.identity.space)
     try:
         warning = exposure(context.config.sync.url or vault.keystore.identity.url)
         if warning:
@@ -155,7 +140,10 @@ def _ask_agent(
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """The store has one writer: the running agent."""
-    before = _status(context)["sync"]
+    status = _status(context)
+    if status["state"] == "locked":
+        raise RefusedError(f"the running agent cannot look: {status['reason']}")
+    before = status["sync"]
     _status(context, "sync")
     until = clock() + _PATIENCE_S
     while clock() < until:
@@ -182,7 +170,6 @@ def _relay(now: dict[str, Any], context: Context) -> int:
 
 def _status(context: Context, command: str = "status") -> dict[str, Any]:
     from agent.adapters.control_socket import ask
-    from agent.errors import RefusedError
     from agent.messages.control import ControlRequest
 
     reply = ask(context.control_path, ControlRequest.model_validate({"command": command}))

@@ -158,6 +158,7 @@ class Agent:
             "session": parts.session.number,
             "version": parts.session.version,
             "watchlist": f"{now.list_id} v{now.list_version}",
+            "templates": now.templates,
             "search": parts.builder.how,
             "sync": None if parts.sync is None else parts.sync.status(),
             "inbound": None if parts.inbound is None else parts.inbound.counts(),

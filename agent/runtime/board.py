@@ -11,6 +11,8 @@ from agent.ports import Clock
 from agent.values import Wall
 from agent.values.states import State
 
+_NOBODY = "the watchlist is empty: no alert is possible"
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -30,6 +32,7 @@ class Condition:
         locked: how to unlock the store; empty when nothing is locked.
         list_id: of the list in use.
         list_version: its version.
+        templates: that may be found now; None before a list is in service.
         policy: name and version of the policy in force.
         test: under it, every event is a test.
     """
@@ -47,6 +50,7 @@ class Condition:
     locked: str = ""
     list_id: str = ""
     list_version: int = 0
+    templates: int | None = None
     policy: str = ""
     test: bool = True
 
@@ -72,7 +76,8 @@ class Condition:
     def _troubles(self) -> tuple[str, ...]:
         rules = "" if self.locked else self.rules  # a locked store holds them too
         disk, power, false_alerts = self.storage, self.effort, self.monitor
-        found = (self.camera, self.watchlist, self.sync, disk, power, false_alerts, rules)
+        listed = self.watchlist or (_NOBODY if self.templates == 0 and not self.locked else "")
+        found = (self.camera, listed, self.sync, disk, power, false_alerts, rules)
         return tuple(text for text in found if text)
 
 
@@ -147,8 +152,8 @@ class Board:
     def policy(self, name: str, version: int, *, test: bool) -> None:
         self._change(policy=f"{name} v{version}", test=test)
 
-    def list_in_use(self, list_id: str, version: int) -> None:
-        self._change(list_id=list_id, list_version=version, watchlist="")
+    def list_in_use(self, list_id: str, version: int, templates: int) -> None:
+        self._change(list_id=list_id, list_version=version, templates=templates, watchlist="")
 
     def stopped(self, why: str) -> None:
         self._change(Cause.STOPPED, why=why)

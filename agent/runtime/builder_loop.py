@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from agent.errors import BodycamError, RefusedError
+from agent.errors import BodycamError, DataError, RefusedError
 from agent.ports import Clock, Gallery
 from agent.ports.log import Log
 from agent.runtime.board import Board
@@ -109,6 +109,7 @@ class BuilderLoop:
         serving: what the pipeline has now, and the fingerprint it was built from.
         clock, board, heartbeats, log: as everywhere.
         uid: of the agent itself, for the audit record of a disarming.
+        damaged: called when the list on disk is damaged: it should be fetched again, soon.
     """
 
     def __init__(
@@ -122,7 +123,9 @@ class BuilderLoop:
         heartbeats: Heartbeats,
         log: Log,
         uid: int,
+        damaged: Callable[[], None] = lambda: None,
     ) -> None:
+        self._damaged = damaged
         self._source = source
         self._mailbox = mailbox
         self._serving = serving[0]
@@ -252,6 +255,8 @@ class BuilderLoop:
         self._board.watchlist(line)
         if isinstance(error, RefusedError):
             self._withdraw(line)
+        if isinstance(error, DataError):
+            self._damaged()
 
     def _withdraw(self, reason: str) -> None:
         self._serving = self._source.nobody(now=self._clock.wall())

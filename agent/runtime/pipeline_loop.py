@@ -303,7 +303,7 @@ class PipelineLoop:
             subjects=gallery.subjects,
         )
         self._note_threshold()
-        around.board.list_in_use(ref.id, ref.version)
+        around.board.list_in_use(ref.id, ref.version, gallery.templates)
         around.log.info("new watchlist", version=ref.version, templates=gallery.templates)
 
     def _withdraw(self, order: Withdraw) -> None:
@@ -311,7 +311,7 @@ class PipelineLoop:
         self.gallery = order.gallery
         self._pipeline.swap_gallery(order.gallery)
         self._refused("list", order.reason, order.uid, "")
-        self._around.board.list_in_use(order.gallery.ref.id, order.gallery.ref.version)
+        self._around.board.list_in_use(order.gallery.ref.id, order.gallery.ref.version, 0)
         self._around.board.watchlist(order.reason)
 
     def _refused(self, what: str, why: str, uid: int, authorisation: str) -> None:

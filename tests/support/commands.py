@@ -52,6 +52,7 @@ class Commands:
         args = parser.parse_args(given)
         options = read_globals(args, shared.overrides, {})
         context = self.context(json=options.json, overrides=options.overrides)
+        context.passphrase_file = getattr(args, "store_passphrase", None)
         code = module.run(args, context)
         captured = self._capsys.readouterr()
         return Said(code, captured.out, captured.err)

@@ -169,6 +169,15 @@ def test_of_several_lists_none_is_guessed(device, world):
     assert "L-1, L-2" in result.reason
 
 
+def test_a_second_list_does_not_keep_changes_of_the_first_away(device, world):
+    world.publish([A], [device.public], list_id="L-1")
+    assert isinstance(device.look().result, Installed)
+    world.publish([B], [device.public], list_id="L-2")
+    assert device.look().result == NoChange("L-1", 1)
+    world.publish([B], [device.public], list_id="L-1")
+    assert device.look().result == Installed("L-1", 2, 3, 3, 1, 1)
+
+
 def test_lists_for_others_are_passed_over(devices, world):
     device, other = devices("one"), devices("other")
     world.publish([A], [other.public], list_id="L-1")

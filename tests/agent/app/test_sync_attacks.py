@@ -35,7 +35,7 @@ class Scene:
     def __init__(self, folder, server: FileServer, clock: FakeClock) -> None:
         self.clock, self.server = clock, server
         self.world = World(clock, server.files)
-        self.device = SyncedDevice(folder, server.url, self.world.root, clock, timeout_s=0.3)
+        self.device = SyncedDevice(folder, server.url, self.world.root, clock, timeout_s=1.0)
         self.world.publish([A], [self.device.public])
         assert isinstance(self.device.look().result, Installed)
         self.first = dict(server.files)

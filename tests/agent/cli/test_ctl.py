@@ -157,7 +157,7 @@ def test_the_status_that_is_printed_has_no_braces(tmp_path, capsys) -> None:
     reply = ControlReply(ok=True, data=STATUS)
     with running(lambda request, uid: reply, tmp_path) as options:
         assert main(["ctl", "status", *options]) == 0
-    said = capsys.readouterr().err
+    said = capsys.readouterr().out
     assert "own certificate  88 days\n" in said
     assert "broker's certificate  -\n" in said
     assert not set("{}[]") & set(said)

@@ -225,8 +225,9 @@ def test_stats_of_a_synced_list(agent, world, key):
 class Asked:
     """A running agent, as far as the socket shows it: the second status tells of another look."""
 
-    def __init__(self, folder, **sync: object) -> None:
+    def __init__(self, folder, *, state="armed", **sync: object) -> None:
         self.commands: list[str] = []
+        self.state = state
         self._sync = {"looks": 3, "bytes": 77, "kind": "", "fault": None, "result": ""} | sync
         self._folder = folder
 
@@ -256,7 +257,13 @@ class Asked:
         self.commands.append(request.command)
         if request.command == "sync":
             self._sync = self._sync | {"looks": 4}
-        return ControlReply(ok=True, data={"sync": self._sync, "search": "exactly"})
+        data = {
+            "sync": self._sync,
+            "search": "exactly",
+            "state": self.state,
+            "reason": "ctl unlock",
+        }
+        return ControlReply(ok=True, data=data)
 
 
 @pytest.mark.parametrize(
@@ -275,6 +282,13 @@ def test_a_running_agent_is_asked_to_do_it(agent, key, kind, fault, code):
     assert asked.commands == ["status", "sync", "status"]
     assert said.code == code
     assert said.json == {"result": kind, "fault": fault, "text": "so it went", "bytes": 77}
+
+
+def test_a_locked_agent_is_not_asked(agent, key):
+    asked = Asked(agent.state_dir, state="locked")
+    with asked.running(), pytest.raises(RefusedError, match="ctl unlock"):
+        agent("watchlist", "sync")
+    assert asked.commands == ["status"]
 
 
 def test_an_agent_that_does_not_answer_is_unavailable(agent, key):

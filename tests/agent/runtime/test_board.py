@@ -14,6 +14,13 @@ from tests.support.clocks import FakeClock
         (Condition(mode=Mode.ARMED, why="patrol"), "armed", "patrol"),
         (Condition(mode=Mode.ARMED, why="patrol", camera="gone"), "degraded", "armed; gone"),
         (Condition(watchlist="torn", camera="gone"), "degraded", "disarmed; gone; torn"),
+        (Condition(templates=3), "disarmed", "not armed yet"),
+        (
+            Condition(mode=Mode.ARMED, templates=0),
+            "degraded",
+            "armed; the watchlist is empty: no alert is possible",
+        ),
+        (Condition(locked="ctl unlock", templates=0), "locked", "disarmed; ctl unlock"),
     ],
 )
 def test_the_state_follows_from_the_condition(
@@ -48,6 +55,6 @@ def test_a_new_list_clears_the_trouble_with_the_old_one() -> None:
     board = Board(FakeClock())
     board.watchlist("torn")
     assert board.condition.state == "degraded"
-    board.list_in_use("local", 7)
+    board.list_in_use("local", 7, 3)
     assert board.condition.state == "disarmed"
     assert (board.condition.list_id, board.condition.list_version) == ("local", 7)

@@ -243,6 +243,18 @@ def test_the_index_follows_the_list_that_serves_once() -> None:
     assert len(rig.serving.index.looks) == 2
 
 
+def test_a_damaged_list_is_to_be_fetched_again_soon() -> None:
+    rig, asked = Rig(), []
+    rig.loop = BuilderLoop(
+        rig.source, rig.mailbox, (rig.serving, 1), clock=rig.clock, board=rig.board,
+        heartbeats=rig.beats, log=rig.log, uid=7, damaged=lambda: asked.append("damaged"),
+    )  # fmt: skip
+    for number, error in enumerate((RefusedError("its time is over"), DataError("a shard"))):
+        rig.source.stamp, rig.source.answer = 10 + number, error
+        rig.loop.poll()
+    assert asked == ["damaged"]
+
+
 def test_an_index_that_cannot_be_kept_serves_all_the_same() -> None:
     rig = Rig()
     rig.serving.index, rig.source.stuck = an_index(), DiskError("no space left on device")
