@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-_UNITS: Final = {"_days": "days", "_mb": "MB", "_s": "s", "_ms": "ms", "_c": "°C"}
+_UNITS: Final = {"_px": "px", "_days": "days", "_mb": "MB", "_s": "s", "_ms": "ms", "_c": "°C"}
 _NAMES: Final = {
     "broker certificate": "own certificate",
     "broker broker certificate": "broker's certificate",

@@ -59,7 +59,7 @@ def _rule(name: str, measure: Measure, at: float, back: float, **less: float) ->
 DEFAULT_RULES = (
     _rule("battery-low", "battery", 30, 35, rate_hz=6, shots_per_s=3),
     _rule("battery-critical", "battery", 10, 15, rate_hz=3, face_scale=1.5, shots_per_s=2),
-    _rule("battery-empty", "battery", 3, 8, rate_hz=1),
+    _rule("battery-empty", "battery", 5, 10, rate_hz=1),
     _rule("warm", "temperature", 75, 70, rate_hz=6, shots_per_s=3),
     _rule("hot", "temperature", 82, 76, rate_hz=3, face_scale=1.5, shots_per_s=2),
     _rule("overheated", "temperature", 90, 80, rate_hz=1),

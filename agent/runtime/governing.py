@@ -8,7 +8,6 @@ told, and the pipeline disarms.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
 from agent.config.governor import GovernorConfig, GovernorRule
@@ -85,8 +84,13 @@ class Governing:
         """For `ctl status`: everything, since it stays on the device; None: not governed."""
         if not self._config.enabled:
             return None
-        rules = [rule.name for rule in self._rules]
-        return {"rules": rules, **asdict(self._effort), "trouble": self._trouble}
+        return {
+            "rules": [rule.name for rule in self._rules],
+            "detections_per_second": self._effort.rate_hz,
+            "smallest_face_px": self._effort.face_px,
+            "shots_per_second": self._effort.shots_per_s,
+            "trouble": self._trouble,
+        }
 
     def hardware_effort(self) -> tuple[tuple[str, ...], Effort] | None:
         """Names of the rules on battery and heat in force, and the effort that they alone leave:

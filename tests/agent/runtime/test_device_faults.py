@@ -112,7 +112,8 @@ class World:
         assert self.body.device.state.video == "on"
         assert self.rig.board.condition.effort == ""
         assert self.governing.status() == {
-            "rules": [], "rate_hz": 10.0, "face_px": 24.0, "shots_per_s": 4.0, "trouble": "",
+            "rules": [], "detections_per_second": 10.0, "smallest_face_px": 24.0,
+            "shots_per_second": 4.0, "trouble": "",
         }  # fmt: skip
         assert self.try_to_arm()
         before = self.rig.outbox.depth()

@@ -69,7 +69,8 @@ def test_a_low_battery_makes_it_look_less_often_and_a_charger_more_again(rig: Ri
     world.pass_time(6)
     assert world.efforts == [Effort(6.0, 24.0, 3.0)]
     assert world.governing.status() == {
-        "rules": ["battery-low"], "rate_hz": 6.0, "face_px": 24.0, "shots_per_s": 3.0,
+        "rules": ["battery-low"], "detections_per_second": 6.0, "smallest_face_px": 24.0,
+        "shots_per_second": 3.0,
         "trouble": "",
     }  # fmt: skip
     world.hardware.charging = True
