@@ -7,7 +7,8 @@ forked child keeps it. Root reads the memory of a process that is not dumpable a
 What is freed is overwritten: libraries that decode, scale and multiply pictures keep copies of
 their own and give them back unwiped. Once it is asked to (mallopt(3), M_PERTURB), glibc overwrites
 all that it is given back, but for blocks of about a kilobyte and less that a thread keeps for
-itself; what it gives out is zeros then.
+itself; what it gives out is zeros then. So that this costs little, freed memory is kept for the
+next frame instead of being handed back to the kernel: new pages for each frame cost more.
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ import resource
 from contextlib import suppress
 
 _PR_GET_DUMPABLE, _PR_SET_DUMPABLE = 3, 4
-_M_PERTURB = -6
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_PERTURB = -1, -3, -6
+_KEPT = 64 << 20
+_LARGE = 32 << 20
+"""Bytes kept for the next frame; and from which on a block has pages of its own, the most that
+glibc allows."""
 _OVER = 0xFF
 """Freed bytes become this, allocated ones its complement."""
 
@@ -31,9 +36,11 @@ def seal_memory() -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     libc = ctypes.CDLL(None)
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    overwrite = getattr(libc, "mallopt", None)
-    if overwrite is not None:
-        overwrite(_M_PERTURB, _OVER)
+    tune = getattr(libc, "mallopt", None)
+    if tune is not None:
+        tune(_M_PERTURB, _OVER)
+        tune(_M_TRIM_THRESHOLD, _KEPT)
+        tune(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def dumpable() -> bool:
