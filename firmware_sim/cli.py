@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from firmware_sim.cli_device import add_device_flags, body_options
 from firmware_sim.cli_fleet import add_fleet
+from firmware_sim.cli_link import add_link
 from firmware_sim.cli_stories import add_render, add_score, add_story_source, story_film
 from firmware_sim.errors import Exit, SimError
 
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_render(commands)
     add_fleet(commands)
+    add_link(commands)
     add_score(commands)
     return parser
 
