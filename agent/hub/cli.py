@@ -32,6 +32,7 @@ COMMANDS = {
     "policy": ("agent.hub.commands.policy", "what the agency allows its cameras"),
     "authorise": ("agent.hub.commands.authorise", "what permits matching, and its end"),
     "publish": ("agent.hub.commands.publish", "the next version of a list"),
+    "lists": ("agent.hub.commands.lists", "which lists there are, and the end of one"),
     "revoke": ("agent.hub.commands.revoke", "take entries, or a whole list, back at once"),
     "report": ("agent.hub.commands.report", "what a list is made of, for an auditor"),
     "status": ("agent.hub.commands.status", "roles, expiry, devices and lists at a glance"),

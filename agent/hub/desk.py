@@ -7,7 +7,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.errors import DataError
 from agent.hub.context import HubContext
+from agent.hub.copies import lists_problem
 from agent.hub.hub import Hub, open_hub
 from agent.hub.list_values import Facts, ListRecord
 from agent.hub.lists import Lists
@@ -77,21 +79,34 @@ class Desk:
 
 
 @contextmanager
-def open_desk(context: HubContext, progress: Progress = silent) -> Iterator[Desk]:
+def open_desk(
+    context: HubContext, progress: Progress = silent, *, lost: bool = False
+) -> Iterator[Desk]:
     """Open hub and lists; closed at the end.
 
+    Args:
+        context: of the command.
+        progress: told how far it is.
+        lost: also when lists are published that the hub knows nothing of.
+
     Raises:
+        DataError: lists are published that the hub knows nothing of.
         MissingFileError: `init` was not run, or a key is gone.
         RefusedError: a wrong passphrase, or a file that others may read.
     """
-    with (
-        closing(open_hub(context)) as hub,
-        closing(ListsDatabase(context.state_dir / FILE)) as database,
-    ):
-        fresh = not database.read("SELECT 1 FROM list LIMIT 1")
-        fresh = fresh and not database.read("SELECT 1 FROM photograph LIMIT 1")
-        when = context.clock.wall()
-        vault = open_vault(hub.ring.working, hub.ring.files, when=when, fresh=fresh)
-        lists = Lists(database, vault)
-        publisher = Publisher(hub.repository, hub.devices, lists, in_force(hub), progress)
-        yield Desk(hub, lists, Ledger(database, vault), publisher, context.state_dir / "lists")
+    path = context.state_dir / FILE
+    with closing(open_hub(context)) as hub:
+        if not lost and (problem := lists_problem(path, hub.repository)):
+            raise DataError(problem)
+        with closing(ListsDatabase(path)) as database:
+            yield _desk(context, hub, database, progress)
+
+
+def _desk(context: HubContext, hub: Hub, database: ListsDatabase, progress: Progress) -> Desk:
+    fresh = not database.read("SELECT 1 FROM list LIMIT 1")
+    fresh = fresh and not database.read("SELECT 1 FROM photograph LIMIT 1")
+    when = context.clock.wall()
+    vault = open_vault(hub.ring.working, hub.ring.files, when=when, fresh=fresh)
+    lists = Lists(database, vault)
+    publisher = Publisher(hub.repository, hub.devices, lists, in_force(hub), progress)
+    return Desk(hub, lists, Ledger(database, vault), publisher, context.state_dir / "lists")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,14 +70,35 @@ class Devices:
                 (now, device.key_id),
             )
             db.execute("DELETE FROM token WHERE device = ?", (name,))
-            rows = db.execute(
-                "SELECT list FROM reader WHERE key_id = ? ORDER BY list", (device.key_id,)
-            ).fetchall()
-            db.executemany(
-                "INSERT OR IGNORE INTO rekey VALUES (?, ?)", [(*row, now) for row in rows]
-            )
+            lists = _read_by(db, device)
+            _mark(db, lists, now)
         self._database.empty_log()
-        return tuple(row[0] for row in rows)
+        return lists
+
+    def assign(self, name: str, lists: Sequence[str], *, now: float) -> tuple[str, ...]:
+        """Change which lists a device may read.
+
+        Args:
+            name: of the device.
+            lists: ids; every list when empty.
+            now: wall seconds.
+
+        Returns:
+            lists it could read and may not any more: each must be published under new keys.
+
+        Raises:
+            UsageError: there is no such device.
+        """
+        device = self.get(name)
+        with self._database.transaction() as db:
+            db.execute("DELETE FROM assigned WHERE key_id = ?", (device.key_id,))
+            db.executemany(
+                "INSERT OR IGNORE INTO assigned VALUES (?, ?)",
+                [(device.key_id, one) for one in lists],
+            )
+            lost = tuple(one for one in _read_by(db, device) if lists and one not in lists)
+            _mark(db, lost, now)
+        return lost
 
     def every(self) -> list[Device]:
         """Devices in the register, by name."""
@@ -147,28 +169,23 @@ class Devices:
         return number
 
     def rekey_needed(self, list_id: str) -> bool:
-        """Whether a device that could read the list was removed: no key of it may be kept."""
+        """Whether a device that could read the list may not any more: no key of it may be kept."""
         return bool(self._database.read("SELECT 1 FROM rekey WHERE list = ?", list_id))
 
     def rekeyed(self, list_id: str, key_ids: Iterable[str]) -> None:
         """Note that a version under all new keys is published, sealed to these devices alone.
 
-        The mark stays when a device that could read the old keys was removed since.
+        The mark stays when one of them may not read the list any more since.
         """
         kept = set(key_ids)
         with self._database.transaction() as db:
-            rows = db.execute(
-                "SELECT reader.key_id, removed_at FROM reader LEFT JOIN device USING (key_id)"
-                " WHERE list = ?",
-                (list_id,),
-            ).fetchall()
-            gone = {identity for identity, removed_at in rows if removed_at is not None}
-            for identity, _ in rows:
+            rows = db.execute("SELECT key_id FROM reader WHERE list = ?", (list_id,)).fetchall()
+            for (identity,) in rows:
                 if identity not in kept:
                     db.execute(
                         "DELETE FROM reader WHERE list = ? AND key_id = ?", (list_id, identity)
                     )
-            if not gone & kept:
+            if kept <= {one.key_id for one in self.recipients(list_id)}:
                 db.execute("DELETE FROM rekey WHERE list = ?", (list_id,))
 
     def forget(self, list_id: str) -> None:
@@ -177,16 +194,21 @@ class Devices:
             db.execute("DELETE FROM reader WHERE list = ?", (list_id,))
             db.execute("DELETE FROM rekey WHERE list = ?", (list_id,))
 
-    def waiting(self) -> dict[str, tuple[str, ...]]:
-        """Lists that need a publish, each with the reasons, in words."""
+    def waiting(self, published: Iterable[str] = ()) -> dict[str, tuple[str, ...]]:
+        """Lists that need a publish, each with the reasons, in words.
+
+        Args:
+            published: ids of lists with entries, also those that no device could read so far.
+        """
         found: dict[str, tuple[str, ...]] = {}
-        for (list_id,) in self._database.read("SELECT DISTINCT list FROM reader ORDER BY list"):
+        read = {row[0] for row in self._database.read("SELECT DISTINCT list FROM reader")}
+        for list_id in sorted(read.union(published)):
             rows = self._database.read("SELECT key_id FROM reader WHERE list = ?", list_id)
             readers = {row[0] for row in rows}
             new = [one.name for one in self.recipients(list_id) if one.key_id not in readers]
             reasons = [f"{name} cannot read it yet" for name in new]
             if self.rekey_needed(list_id):
-                reasons.append("a removed device can still read it")
+                reasons.append("a device that may not any more can still read it")
             if reasons:
                 found[list_id] = tuple(reasons)
         return found
@@ -201,3 +223,14 @@ class Devices:
     def _devices(self, where: str, values: tuple[Any, ...]) -> list[Device]:
         sql = f"SELECT {_COLUMNS} FROM device {where}"  # noqa: S608 -- constants of this module
         return [Device(*row) for row in self._database.read(sql, *values)]
+
+
+def _read_by(db: sqlite3.Connection, device: Device) -> tuple[str, ...]:
+    """Lists of which it was given a key."""
+    rows = db.execute("SELECT list FROM reader WHERE key_id = ? ORDER BY list", (device.key_id,))
+    return tuple(row[0] for row in rows.fetchall())
+
+
+def _mark(db: sqlite3.Connection, lists: Sequence[str], now: float) -> None:
+    """These need new keys."""
+    db.executemany("INSERT OR IGNORE INTO rekey VALUES (?, ?)", [(one, now) for one in lists])

@@ -70,6 +70,14 @@ class Lists:
         rows = self.database.read("SELECT id, name, created FROM list ORDER BY name")
         return [ListRecord(*row) for row in rows]
 
+    def made(self) -> list[ListRecord]:
+        """Lists of which a version was published, or is about to be; by name."""
+        rows = self.database.read(
+            "SELECT id, name, created FROM list WHERE EXISTS"
+            " (SELECT 1 FROM version WHERE version.list = list.id) ORDER BY name"
+        )
+        return [ListRecord(*row) for row in rows]
+
     def create(self, name: str, *, now: float, randomness: Callable[[int], bytes]) -> ListRecord:
         """A list without a version yet.
 
@@ -145,6 +153,16 @@ class Lists:
                 "UPDATE version SET published = 1 WHERE list = ? AND version = ?",
                 (list_id, version),
             )
+        forget_unused(self.database, now, gone=[row[0] for row in rows])
+
+    def drop(self, list_id: str, now: float) -> None:
+        """It is published no more: everything about it is destroyed, its name is free again."""
+        with self.database.transaction() as db:
+            rows = db.execute(
+                "SELECT DISTINCT sha256 FROM enrolled WHERE list = ?", (list_id,)
+            ).fetchall()
+            for table, column in (("enrolled", "list"), ("version", "list"), ("list", "id")):
+                db.execute(f"DELETE FROM {table} WHERE {column} = ?", (list_id,))  # noqa: S608
         forget_unused(self.database, now, gone=[row[0] for row in rows])
 
     def state(self, list_id: str) -> ListState | None:

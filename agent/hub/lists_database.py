@@ -5,6 +5,7 @@ Templates, pictures, paths and keys are encrypted (see `vault`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -51,8 +52,33 @@ def list_ids(path: Path, names: Sequence[str]) -> tuple[str, ...]:
         path: of the database, which need not exist.
         names: names or ids.
     """
-    if not path.exists():
-        return tuple(names)
-    with closing(ListsDatabase(path)) as database:
-        known = dict(database.read("SELECT name, id FROM list"))
+    known = {name: one for one, name in list_names(path).items()}
     return tuple(known.get(one, one) for one in names)
+
+
+def list_names(path: Path) -> dict[str, str]:
+    """Names of lists, by id; empty without a database."""
+    if not path.exists():
+        return {}
+    with closing(ListsDatabase(path)) as database:
+        return dict(database.read("SELECT id, name FROM list ORDER BY name"))
+
+
+def live_lists(path: Path) -> tuple[str, ...]:
+    """Ids of published lists with entries on them."""
+    if not path.exists():
+        return ()
+    with closing(ListsDatabase(path)) as database:
+        rows = database.read("SELECT list, facts FROM version WHERE published ORDER BY version")
+    entries = {one: json.loads(facts)["entries"] for one, facts in rows}
+    return tuple(one for one, count in entries.items() if count)
+
+
+def manifests(path: Path) -> dict[str, set[str]]:
+    """Sha256 of the encrypted manifests of every version that was made, by id of the list."""
+    found: dict[str, set[str]] = {}
+    if path.exists():
+        with closing(ListsDatabase(path)) as database:
+            for one, manifest in database.read("SELECT list, manifest FROM version"):
+                found.setdefault(one, set()).add(manifest)
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from agent.watchlist.bundle import join, live_rows
 from agent.watchlist.columns import Columns, StoredList
 from agent.watchlist.shard import decode_shard
 from agent.watchlist.sharding import Placed, place
+
+_ENVELOPES: Final = ".envelopes"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +56,15 @@ def manifest_sha256(repository: Repository, list_id: str) -> str | None:
     """Which encrypted manifest of a list is published; None without one."""
     target = repository.targets("lists").get(manifest_target(list_id))
     return None if target is None else str(target.hashes["sha256"])
+
+
+def published_lists(repository: Repository) -> dict[str, str | None]:
+    """Sha256 of the encrypted manifest of every published list, by its id."""
+    targets = repository.targets("lists")
+    names = [path for path in sorted(targets) if path.endswith(_ENVELOPES)]
+    ids = [path.removeprefix("lists/").removesuffix(_ENVELOPES) for path in names]
+    found = {one: targets.get(manifest_target(one)) for one in ids}
+    return {one: str(file.hashes["sha256"]) if file else None for one, file in found.items()}
 
 
 def read_present(repository: Repository, state: ListState | None) -> Present:

@@ -14,17 +14,17 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.errors import RefusedError
+from agent.errors import RefusedError, UsageError
 from agent.hub.changes import check_policy, difference, over
 from agent.hub.devices import Devices
 from agent.hub.files import locked, private_folder
 from agent.hub.list_values import Facts, ListRecord, ListState, Pending
 from agent.hub.lists import Lists
-from agent.hub.present import Present, manifest_sha256, read_present
+from agent.hub.present import Present, manifest_sha256, published_lists, read_present
 from agent.hub.progress import Progress
 from agent.hub.repository import Repository
 from agent.hub.version import Draft, Order, Version, make_version
-from agent.messages.bundle import shard_target
+from agent.messages.bundle import envelopes_target, manifest_target, shard_target
 from agent.policy import Policy
 from agent.values import Wall
 from agent.watchlist.arrival import ArrivalRules, check_arrival
@@ -102,6 +102,55 @@ class Publisher:
         if order.destroy:
             self._destroy(draft.planned.dropped)
         return version.facts
+
+    def drop(self, record: ListRecord, now: float) -> None:
+        """Take a list without entries out of what is signed: cameras find it withdrawn.
+
+        May be run again when it was killed in between.
+
+        Raises:
+            RefusedError: there are entries on it.
+            MissingFileError, DiskError: as `publish`.
+        """
+        facts = self.lists.facts(record.id)
+        published = manifest_sha256(self.repository, record.id)
+        if published is not None:
+            self.lists.settle(record.id, published, now)
+            facts = self.lists.facts(record.id)
+        if facts and facts[-1].entries:
+            raise RefusedError(
+                f"{record.name}: {facts[-1].entries} entries are on it; first "
+                f"`bodycam-hub revoke {record.name} --all`"
+            )
+        self._withdraw(record.id, now)
+        self.lists.drop(record.id, now)
+
+    def drop_lost(self, list_id: str, now: float) -> None:
+        """Take out a list that is published and that this hub knows nothing of.
+
+        Raises:
+            UsageError: there is none such.
+            MissingFileError, DiskError: as `publish`.
+        """
+        published = published_lists(self.repository)
+        known = {one.id for one in self.lists.every()}
+        if list_id not in published or list_id in known:
+            others = ", ".join(sorted(set(published) - known)) or "none"
+            raise UsageError(f"{list_id}: not a list that the hub lost; there are: {others}")
+        self._withdraw(list_id, now, whole=not set(published) - known - {list_id})
+
+    def _withdraw(self, list_id: str, now: float, *, whole: bool = False) -> None:
+        """`whole`: with every shard that no list of the hub names."""
+        targets = self.repository.targets("lists")
+        gone = [manifest_target(list_id), envelopes_target(list_id)]
+        if whole:
+            states = [self.lists.state(one.id) for one in self.lists.every()]
+            kept = {shard_target(ref.name) for one in states if one for ref in one.manifest.shards}
+            gone += [path for path in targets if path.endswith(".shard") and path not in kept]
+        if set(gone) & set(targets):
+            self.repository.remove("lists", gone)
+            self.repository.publish(now)
+        self.devices.forget(list_id)
 
     def _draft(self, record: ListRecord, present: Present, order: Order, now: float) -> Draft:
         self._check_end(order.not_after, now)

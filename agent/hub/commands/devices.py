@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,9 +13,10 @@ from agent.cli.common import print_json, say
 from agent.errors import Exit, UsageError
 from agent.hub.context import HubContext
 from agent.hub.devices import Device
+from agent.hub.files import locked, private_folder
 from agent.hub.hub import Hub, open_hub
 from agent.hub.lists_database import FILE as LISTS
-from agent.hub.lists_database import list_ids
+from agent.hub.lists_database import list_ids, list_names, live_lists
 from agent.hub.typed import base64_of, checked, grouped, read_message, write_message
 from agent.messages import iso_utc
 from agent.messages.provisioning import (
@@ -32,6 +34,8 @@ _EXAMPLES = """examples:
   bodycam-hub devices list --json
   bodycam-hub devices show CAM-7
   bodycam-hub devices release CAM-7 --request CAM-7.unlock.json --out CAM-7.release.json
+  bodycam-hub devices assign CAM-7 --list wanted      # it may read that list alone
+  bodycam-hub devices assign CAM-7 --every-list
   bodycam-hub devices remove CAM-7
 
 The token is good once. What a removed device has is not deleted by removing it: publish the lists
@@ -57,6 +61,18 @@ def register(subparsers: Any) -> None:
         default=[],
         help="name or id of the only list it may read; may be given again (default: every list)",
     )
+    assign = actions.add_parser("assign", help="which lists it may read", epilog=_EXAMPLES)
+    assign.add_argument("device", metavar="DEVICE")
+    which = assign.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--list",
+        metavar="LIST",
+        dest="lists",
+        action="append",
+        default=[],
+        help="name or id of the only list it may read; may be given again",
+    )
+    which.add_argument("--every-list", action="store_true", help="also those that are made later")
     actions.add_parser("list", help="every device, one a line", epilog=_EXAMPLES)
     for name, summary in (("show", "one device"), ("remove", "strike a device off")):
         actions.add_parser(name, help=summary, epilog=_EXAMPLES).add_argument(
@@ -72,6 +88,7 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
     actions = {
         "token": _token,
         "add": _add,
+        "assign": _assign,
         "list": _list,
         "show": _show,
         "remove": _remove,
@@ -147,13 +164,47 @@ def _add(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
     release_key = hub.ring.release_key(hub.release_public)
     lists = list_ids(context.state_dir / LISTS, args.lists)
     device = hub.admission.add(request, release_key, lists=lists, now=context.clock.wall())
-    waiting = list(hub.devices.waiting())
+    waiting = list(hub.devices.waiting(live_lists(context.state_dir / LISTS)))
     if context.json:
         return print_json({"device": _row(hub, device), "publish": waiting})
     print(f"{device.name}: registered, key {device.key_id}")
     if waiting:
-        print(f"it can read lists once they are published again: {', '.join(waiting)}")
+        names = _named(list_names(context.state_dir / LISTS), waiting)
+        print(f"it can read lists once they are published again: {names}")
     return None
+
+
+def _assign(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
+    names = list_names(context.state_dir / LISTS)
+    lists = list_ids(context.state_dir / LISTS, args.lists)
+    for typed, one in zip(args.lists, lists, strict=True):
+        if one not in names:
+            known = ", ".join(names.values()) or "none yet"
+            raise UsageError(f"devices assign: no list {typed!r} on this hub; there are: {known}")
+    with _no_publication(context):
+        lost = hub.devices.assign(args.device, lists, now=context.clock.wall())
+    waiting = list(hub.devices.waiting(live_lists(context.state_dir / LISTS)))
+    if context.json:
+        return print_json({"device": _row(hub, hub.devices.get(args.device)), "publish": waiting})
+    print(f"{args.device}: may read {', '.join(names[one] for one in lists) or 'every list'}")
+    if lost:
+        say(f"it can still read what it has; publish under new keys: {_named(names, lost)}")
+    if set(waiting) - set(lost):
+        say(f"publish again, so that it can read: {_named(names, set(waiting) - set(lost))}")
+    return None
+
+
+@contextmanager
+def _no_publication(context: HubContext) -> Iterator[None]:
+    """Nobody is given a key of a list by a publication that began before."""
+    folder = context.state_dir / "lists"
+    private_folder(folder)
+    with locked(folder):
+        yield
+
+
+def _named(names: Mapping[str, str], lists: Iterable[str]) -> str:
+    return ", ".join(names.get(one, one) for one in sorted(lists))
 
 
 def _list(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
@@ -180,12 +231,14 @@ def _show(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
 
 
 def _remove(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
-    lists = hub.devices.remove(args.device, now=context.clock.wall())
+    with _no_publication(context):
+        lists = hub.devices.remove(args.device, now=context.clock.wall())
     if context.json:
         return print_json({"removed": args.device, "publish": lists})
     print(f"{args.device}: removed")
     if lists:
-        say(f"it can still read what it has; publish under new keys: {', '.join(lists)}")
+        names = _named(list_names(context.state_dir / LISTS), lists)
+        say(f"it can still read what it has; publish under new keys: {names}")
     return None
 
 

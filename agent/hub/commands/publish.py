@@ -25,6 +25,7 @@ from agent.hub.lists import check_name
 from agent.hub.near_duplicates import default_similarity
 from agent.hub.photo_sources import GROUNDS
 from agent.hub.progress import Progress, bars
+from agent.hub.readers import readers_of_several, several_line
 from agent.hub.telling import facts_json, facts_lines, run_json, run_lines, write_run
 from agent.values import Wall
 from agent.watchlist.entries import wall_time
@@ -51,6 +52,7 @@ _EXAMPLES: Final = """examples:
   bodycam-hub publish wanted --vectors list.npy --metadata list.csv
   bodycam-hub publish wanted                # after devices were added or removed
   bodycam-hub publish wanted --compact
+  bodycam-hub publish missing --new --photos missing.csv   # a second list, see `devices assign`
 """
 
 
@@ -61,7 +63,10 @@ def register(subparsers: Any) -> None:
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
     )
-    parser.add_argument("list", metavar="LIST", help="its name or id; a new name makes a new list")
+    parser.add_argument("list", metavar="LIST", help="its name or id")
+    parser.add_argument(
+        "--new", action="store_true", help="a list of that name is to be made beside others"
+    )
     _register_sources(parser)
     _register_grounds(parser)
     _register_rest(parser)
@@ -110,14 +115,30 @@ def _register_rest(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, context: HubContext) -> int:
     _check(args)
     with bars() as progress, open_desk(context, progress) as desk:
-        if desk.lists.find(args.list) is None:
-            check_name(args.list)
+        _check_new(args, desk)
         desk.ready()
         networks = shipped_networks(args.models_dir, context.state_dir, args.precision)
         gathered = _gathered(args, desk, networks, context.clock.wall(), progress)
         now = context.clock.wall()
         composer = _composer(args, gathered, networks, now, progress)
         return _issue(args, context, desk, composer, now)
+
+
+def _check_new(args: argparse.Namespace, desk: Desk) -> None:
+    """A camera follows one list: a second one is never made by a slip of the keyboard."""
+    made, found = desk.lists.made(), desk.lists.find(args.list)
+    if found in made:
+        if args.new:
+            raise UsageError(f"publish: there is a list {args.list} already; leave out --new")
+        return
+    if found is None:
+        check_name(args.list)
+    if made and not args.new:
+        names = ", ".join(one.name for one in made)
+        raise UsageError(
+            f"publish: no list {args.list!r}; there are: {names}. For another list, which cameras "
+            "then have to be told apart by (`bodycam-hub devices assign`), add --new"
+        )
 
 
 def _issue(
@@ -144,6 +165,9 @@ def _issue(
         say(f"left out: {gathered.over} entries whose time is over")
     for line in run_lines(enrolment, composer.found, folder):
         say(line)
+    several = readers_of_several(desk.hub.devices, desk.lists.made())
+    if several:
+        say(several_line(several))
     return int(Exit.DATA if refused else Exit.OK)
 
 

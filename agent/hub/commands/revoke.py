@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from agent.cli.common import print_json
+from agent.cli.common import print_json, say
 from agent.errors import Exit, UsageError
 from agent.hub.context import HubContext
 from agent.hub.desk import open_desk
@@ -18,6 +18,7 @@ _EXAMPLES = """examples:
   bodycam-hub revoke wanted --subject S-4
   bodycam-hub revoke wanted --authorisation WARRANT-9
   bodycam-hub revoke wanted --all        # devices destroy what they have of it
+  bodycam-hub lists drop wanted          # and the list itself ends
 """
 
 
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         forget_run(desk.reports(record))
     if context.json:
         print_json(facts_json(record, facts))
-    else:
-        print("\n".join(facts_lines(record, facts)))
+        return int(Exit.OK)
+    print("\n".join(facts_lines(record, facts)))
+    if args.all:
+        say(f"the empty list stays; to end it: bodycam-hub lists drop {record.name}")
     return int(Exit.OK)

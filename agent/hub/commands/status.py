@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Mapping
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +15,10 @@ from agent.cli.common import print_json
 from agent.errors import BodycamError, DataError, Exit
 from agent.hub.commands.keys import key_rows
 from agent.hub.context import HubContext
+from agent.hub.copies import lists_problem
 from agent.hub.hub import Hub, open_hub
+from agent.hub.lists_database import FILE as LISTS
+from agent.hub.lists_database import list_names, live_lists
 from agent.hub.roles import ROLES
 from agent.hub.typed import days_left, grouped
 from agent.hub.verify import problem_of
@@ -26,7 +31,8 @@ _EXAMPLES = """examples:
   bodycam-hub status
   bodycam-hub status --json
 
-Exit code 65 when a device would refuse what the public folder holds.
+Exit code 65 when a device would refuse what the public folder holds, or when a file of the hub is
+missing or older than it.
 """
 
 
@@ -37,7 +43,7 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace, context: HubContext) -> int:
     del args
     with closing(open_hub(context)) as hub:
-        answer = describe(hub, context.clock.wall())
+        answer = describe(hub, context.clock.wall(), context.state_dir / LISTS)
     if context.json:
         print_json(answer)
     else:
@@ -45,30 +51,32 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
     return int(Exit.OK if answer["problem"] is None else Exit.DATA)
 
 
-def describe(hub: Hub, now: float) -> dict[str, Any]:
+def describe(hub: Hub, now: float, store: Path) -> dict[str, Any]:
     """Everything `status` says.
 
     Args:
         hub: open.
         now: wall seconds, for the days left; whether signatures verify is judged by the system's
             clock, as on a device.
+        store: `lists.sqlite`.
     """
     problem = problem_of(hub.repository.folder)
     try:
         published: dict[str, Any] = {
             "root": _root(hub),
             "roles": _roles(hub, now),
-            "lists": _lists(hub),
+            "lists": _lists(hub, list_names(store)),
         }
+        problem = problem or lists_problem(store, hub.repository)
     except BodycamError as error:
         problem = problem or str(error)
         published = {"root": None, "roles": {}, "lists": []}
-    devices = hub.devices.every()
+    devices, waiting = hub.devices.every(), hub.devices.waiting(live_lists(store))
     return {
         "agency": hub.agency,
         **published,
         "devices": [{"name": one.name, "unlock": one.unlock} for one in devices],
-        "publish": {name: list(why) for name, why in hub.devices.waiting().items()},
+        "publish": {name: list(why) for name, why in waiting.items()},
         "problem": problem,
     }
 
@@ -97,7 +105,7 @@ def _roles(hub: Hub, now: float) -> dict[str, Any]:
     return found
 
 
-def _lists(hub: Hub) -> list[dict[str, Any]]:
+def _lists(hub: Hub, names: Mapping[str, str]) -> list[dict[str, Any]]:
     found = []
     for path in sorted(hub.repository.targets("lists")):
         if path.endswith(".envelopes"):
@@ -105,6 +113,7 @@ def _lists(hub: Hub) -> list[dict[str, Any]]:
             found.append(
                 {
                     "list": envelopes.list,
+                    "name": names.get(envelopes.list),
                     "version": envelopes.version,
                     "devices": len(envelopes.envelopes),
                 }
@@ -133,9 +142,11 @@ def _show(answer: dict[str, Any]) -> None:
         )
     print(f"{len(answer['devices'])} devices")
     for one in answer["lists"]:
-        print(f"list {one['list']} version {one['version']}, for {one['devices']} devices")
-    for name, reasons in answer["publish"].items():
-        print(f"publish {name}: {'; '.join(reasons)}")
+        name = f"{one['name']} ({one['list']})" if one["name"] else one["list"]
+        print(f"list {name} version {one['version']}, for {one['devices']} devices")
+    names = {one["list"]: one["name"] for one in answer["lists"]}
+    for one, reasons in answer["publish"].items():
+        print(f"publish {names.get(one) or one}: {'; '.join(reasons)}")
     print(answer["problem"] or "the public folder verifies")
 
 

@@ -15,7 +15,7 @@ from agent.hub.cli import COMMANDS, main
 from agent.hub.hub import open_hub
 from tests.support.hubs import DAY_S, OFFLINE_WORDS, WORDS, HubWorld
 
-MINE = ("init", "keys", "rotate", "refresh", "mirror", "devices", "status")
+MINE = ("init", "keys", "rotate", "refresh", "mirror", "devices", "lists", "status")
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -31,7 +31,8 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str
         *((name,) for name in MINE),
         ("keys", "list"),
         ("keys", "rotate"),
-        *(("devices", one) for one in ("token", "add", "list", "show", "remove", "release")),
+        *(("devices", one) for one in ("token", "add", "assign", "list", "show")),
+        *(("devices", one) for one in ("remove", "release")),
     ],
 )
 def test_every_help_has_examples(
@@ -227,7 +228,7 @@ def test_status_names_lists_and_devices(world: HubWorld) -> None:
     }
     world.publish({"lists/L-1.envelopes": json.dumps(envelopes).encode()})
     status = world("status", "--json").json
-    assert status["lists"] == [{"list": "L-1", "version": 3, "devices": 0}]
+    assert status["lists"] == [{"list": "L-1", "name": None, "version": 3, "devices": 0}]
     assert status["devices"] == [{"name": "CAM-1", "unlock": "hub"}]
     assert "list L-1 version 3" in world("status").out
 

@@ -58,7 +58,7 @@ def test_a_removed_device_is_no_recipient_and_what_it_read_must_be_rekeyed(
         assert hub.devices.rekey_needed("L-1")
         assert hub.devices.rekey_needed("L-2")
         assert not hub.devices.rekey_needed("L-3")
-        assert hub.devices.waiting()["L-1"] == ("a removed device can still read it",)
+        assert hub.devices.waiting()["L-1"] == ("a device that may not any more can still read it",)
 
 
 def test_only_new_keys_end_the_need_for_new_keys(world: HubWorld) -> None:
@@ -113,7 +113,7 @@ def test_a_device_removed_and_provisioned_anew_has_another_key(world: HubWorld) 
         assert device.key_id == new.identity.key_id != old.identity.key_id
         assert hub.devices.waiting()["L-1"] == (
             "CAM-1 cannot read it yet",
-            "a removed device can still read it",
+            "a device that may not any more can still read it",
         )
 
 

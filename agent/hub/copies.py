@@ -1,0 +1,38 @@
+"""Notices that `lists.sqlite` is missing or older than what is published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.hub.lists_database import manifests
+from agent.hub.present import published_lists
+from agent.hub.repository import Repository
+
+
+def lists_problem(path: Path, repository: Repository) -> str | None:
+    """What is wrong with the hub's store of lists, and the mend; None when nothing is.
+
+    Args:
+        path: of `lists.sqlite`, which need not exist.
+        repository: says what is published.
+
+    Raises:
+        MissingFileError, DataError: the public folder is not what it should be.
+    """
+    published = published_lists(repository)
+    made = manifests(path)
+    lost = [one for one in published if one not in made]
+    older = [one for one in published if one in made and published[one] not in made[one]]
+    if lost:
+        state = "knows nothing of" if path.exists() else "is missing, and with it"
+        mend = "; ".join(f"`bodycam-hub lists drop {one} --lost`" for one in lost)
+        return (
+            f"{path} {state} {', '.join(lost)}, which the public folder names: restore a copy, or "
+            f"without one {mend}, and publish anew"
+        )
+    if older:
+        return (
+            f"{path} is older than the public folder, which names another version of "
+            f"{', '.join(older)}: restore the newest copy"
+        )
+    return None
