@@ -76,11 +76,13 @@ class Sender:
 
     Attributes:
         acknowledged: ids, in order of their first acknowledgement.
+        acks: every message on `.../ack`, as it came.
         sent: how often something was sent.
     """
 
     def __init__(self, camera: FieldCamera, address: tuple[str, int]) -> None:
         self.acknowledged: dict[str, float] = {}
+        self.acks: list[bytes] = []
         self.sent_at: dict[str, float] = {}
         self.sent = 0
         self._camera = camera
@@ -132,6 +134,7 @@ class Sender:
 
     def _on_message(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
         now = time.monotonic()
+        self.acks.append(message.payload)
         for name in json.loads(message.payload)["ids"]:
             self.acknowledged.setdefault(name, now)
 

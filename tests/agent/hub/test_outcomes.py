@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 
+from agent.adapters.sealing import key_id
+from agent.adapters.signing import verify
+from agent.delivery.inbound import Addressee, read_ack
 from agent.hub.event_values import StateHeard
 from agent.hub.opening import Opener
 from agent.hub.outcomes import AGAIN_S
+from agent.messages import Ack
+from tests.support.broker import embedded_broker
 from tests.support.casework import Casework
 from tests.support.field_cameras import PREFIX, FieldCamera, hub_station
+from tests.support.hub_process import HubProcess, Sender
+from tests.support.monitors import a_monitor
+from tests.support.receiver import wait_until
 
 
 @pytest.fixture
@@ -84,3 +93,40 @@ def test_what_is_long_ago_is_let_rest(work, world) -> None:
     with hub_station(world) as hub:
         outcomes = hub.station.outcomes(PREFIX)
         assert outcomes.due([], now=world.now + AGAIN_S + 1) == []
+
+
+@pytest.mark.slow
+def test_from_a_reviewers_word_at_the_hub_to_a_camera_that_stops(work, world) -> None:
+    """The receiver in its own process, the decisions by the command, the camera's own judgement
+    and its own monitor.
+    """
+    camera, monitor = work.camera, a_monitor()
+    who = Addressee("example-pd", camera.name, camera.identity.key_id)
+    keys = {key_id(camera.identity.ack_key): camera.identity.ack_key}
+
+    def stopped() -> bool:
+        for payload in sender.acks:
+            ack = read_ack(payload, who, keys, verify)
+            assert isinstance(ack, Ack)
+            monitor.reviewed(ack.rejected, "rejected")
+        return monitor.exceeded() is not None
+
+    events = [camera.event() for _ in range(3)]
+    for event in events:
+        monitor.raised(event.id)
+    with embedded_broker() as address:
+        hub = HubProcess(world, address)
+        hub.start()
+        with closing(Sender(camera, address)) as sender:
+            sender.send_until_heard({one.id: camera.sealed(one) for one in events})
+            assert not stopped()
+            for event in events:
+                stored = f"{camera.name}/{event.id}"
+                words = world.folder / "ann.words"
+                world(
+                    *("review", "decide", stored, "rejected", "--reviewer", "ann"),
+                    *("--reason", "other ears", "--reviewer-passphrase-file", words),
+                )
+            wait_until(stopped, "the camera stops")
+        assert hub.stop() == 0
+    assert len(monitor.counts.rejected) == 3
