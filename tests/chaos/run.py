@@ -18,7 +18,7 @@ from tests.support.small_disk import fill
 _CALM_S = 150.0
 """So long may everything that waits take to arrive once all is well."""
 _FULL_HZ = 40.0
-_FULL_S = 60.0
+_FULL_S = 180.0
 _GIVEN_UP = 20
 """Alerts that the full disk has no room for: enough to see that they are counted."""
 
