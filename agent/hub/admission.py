@@ -103,7 +103,7 @@ class Admission:
         self._check_token(request, release_key, now)
         self._check_store_key(request, release_key)
         identity = key_id(request.seal_key)
-        with self._database.transaction() as db:
+        with self._database.change_of_devices(now=now) as db:
             if db.execute("SELECT 1 FROM device WHERE key_id = ?", (identity,)).fetchone():
                 raise RefusedError(
                     f"{request.device}: this key was registered before; provision it anew"

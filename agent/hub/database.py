@@ -1,11 +1,24 @@
-"""The hub's own memory on SQLite: settings, devices, and which device could read which list."""
+"""The hub's own memory on SQLite: settings, devices, and which device could read which list.
+
+Every change of the register of devices raises a number in it, and then in a file beside it: when an
+older copy of the database is put back, which would let a removed device in again, they differ.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from agent.errors import DataError
+from agent.hub.files import Disk, read_bounded
 from agent.hub.sqlite_file import SettingsFile
+
+MARK: Final = "hub.generation"
+_KEY: Final = "generation"
+_MAX_MARK: Final = 64
 
 _MIGRATIONS: Final = (
     """
@@ -55,7 +68,68 @@ _MIGRATIONS: Final = (
 
 
 class HubDatabase(SettingsFile):
-    """`hub.sqlite`; see `SqliteFile`."""
+    """`hub.sqlite`; see `SqliteFile`.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: of the file.
+        disk: writes the number beside it.
+    """
+
+    def __init__(self, path: Path, disk: Disk | None = None) -> None:
+        self._mark = path.with_name(MARK)
+        self._disk = disk or Disk()
         super().__init__(path, _MIGRATIONS)
+
+    @contextlib.contextmanager
+    def change_of_devices(self, *, now: float) -> Iterator[sqlite3.Connection]:
+        """A transaction after which a copy made before is known to be older.
+
+        A kill between the two writes leaves the file behind, which says nothing against the
+        database.
+        """
+        with self.transaction() as db:
+            yield db
+            number = self._generation() + 1
+            db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_KEY, str(number)))
+        self._write_mark(number, now)
+
+    def older(self) -> bool:
+        """Whether devices were changed since this copy was made."""
+        return self._generation() < self._marked()
+
+    def require_newest(self) -> None:
+        """Nothing may be built on an older copy.
+
+        Raises:
+            DataError: this is one; says what to do.
+        """
+        if self.older():
+            raise DataError(self.older_line())
+
+    def older_line(self) -> str:
+        """What to say of an older copy."""
+        return (
+            f"{self._path} is an older copy: cameras were added or removed since it was made, and "
+            "a removed one is back in it. Restore the newest copy, or without one look through "
+            "`bodycam-hub devices list` and then `bodycam-hub devices accept-older`"
+        )
+
+    def accept_older(self, *, now: float) -> None:
+        """From now on this copy is the newest."""
+        number = max(self._generation(), self._marked())
+        self.set_setting(_KEY, str(number))
+        self._write_mark(number, now)
+
+    def _write_mark(self, number: int, now: float) -> None:
+        self._disk.write(self._mark, f"{number}\n".encode(), when=now, mode=0o600)
+
+    def _generation(self) -> int:
+        return int(self.setting(_KEY) or 0)
+
+    def _marked(self) -> int:
+        if not self._mark.exists():
+            return 0
+        text = read_bounded(self._mark, _MAX_MARK).decode("ascii", "replace").strip()
+        if not text.isdigit():
+            raise DataError(f"{self._mark}: expected a number; restore a copy")
+        return int(text)

@@ -90,12 +90,14 @@ def open_desk(
         lost: also when lists are published that the hub knows nothing of.
 
     Raises:
-        DataError: lists are published that the hub knows nothing of.
+        DataError: lists are published that the hub knows nothing of; or its register of devices is
+            an older copy.
         MissingFileError: `init` was not run, or a key is gone.
         RefusedError: a wrong passphrase, or a file that others may read.
     """
     path = context.state_dir / FILE
     with closing(open_hub(context)) as hub:
+        hub.database.require_newest()
         if not lost and (problem := lists_problem(path, hub.repository)):
             raise DataError(problem)
         with closing(ListsDatabase(path)) as database:

@@ -64,7 +64,7 @@ class Devices:
             UsageError: there is no such device.
         """
         device = self.get(name)
-        with self._database.transaction() as db:
+        with self._database.change_of_devices(now=now) as db:
             db.execute(
                 "UPDATE device SET removed_at = ?, store_key = NULL WHERE key_id = ?",
                 (now, device.key_id),
@@ -90,7 +90,7 @@ class Devices:
             UsageError: there is no such device.
         """
         device = self.get(name)
-        with self._database.transaction() as db:
+        with self._database.change_of_devices(now=now) as db:
             db.execute("DELETE FROM assigned WHERE key_id = ?", (device.key_id,))
             db.executemany(
                 "INSERT OR IGNORE INTO assigned VALUES (?, ?)",

@@ -77,7 +77,7 @@ def create_hub(context: HubContext, founding: Founding, passphrases: Passphrases
         raise UsageError(f"{context.state_dir}: there is a hub already; choose another --state-dir")
     private_folder(context.state_dir)
     now = context.clock.wall()
-    database = HubDatabase(context.database)
+    database = HubDatabase(context.database, context.disk)
     places = [str(path.absolute()) for path in context.offline_dirs]
     database.set_setting("offline", json.dumps(places))
     database.set_setting("periods", json.dumps(dict(founding.periods.days)))
@@ -106,7 +106,7 @@ def open_hub(context: HubContext, passphrases: Passphrases | None = None) -> Hub
         raise MissingFileError(
             f"{context.state_dir}: no hub here; run `bodycam-hub init`, or choose --state-dir"
         )
-    database = HubDatabase(context.database)
+    database = HubDatabase(context.database, context.disk)
     given = passphrases or Passphrases(context.passphrase_files, ask=context.ask)
     return _assemble(context, database, _ring(context, database, given))
 

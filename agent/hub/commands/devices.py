@@ -78,6 +78,13 @@ def register(subparsers: Any) -> None:
         actions.add_parser(name, help=summary, epilog=_EXAMPLES).add_argument(
             "device", metavar="DEVICE"
         )
+    actions.add_parser(
+        "accept-older",
+        help="go on with an older copy of hub.sqlite",
+        description="To be run after no newer copy of hub.sqlite was found. The register is as it "
+        "was then: strike off\nagain who was removed since.",
+        epilog=_EXAMPLES,
+    )
     release = actions.add_parser("release", help="unlock a device's store", epilog=_EXAMPLES)
     release.add_argument("device", metavar="DEVICE")
     release.add_argument("--request", metavar="FILE", type=Path, required=True)
@@ -93,8 +100,13 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         "show": _show,
         "remove": _remove,
         "release": _release,
+        "accept-older": _accept_older,
     }
     with closing(open_hub(context)) as hub:
+        if args.action in ("list", "show") and hub.database.older():
+            say(f"warning: {hub.database.older_line()}")
+        elif args.action not in ("list", "show", "accept-older"):
+            hub.database.require_newest()
         actions[args.action](args, context, hub)
     return int(Exit.OK)
 
@@ -239,6 +251,19 @@ def _remove(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
     if lists:
         names = _named(list_names(context.state_dir / LISTS), lists)
         say(f"it can still read what it has; publish under new keys: {names}")
+    return None
+
+
+def _accept_older(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
+    del args
+    if not hub.database.older():
+        raise UsageError("devices accept-older: hub.sqlite is no older copy")
+    hub.database.accept_older(now=context.clock.wall())
+    names = [one.name for one in hub.devices.every()]
+    if context.json:
+        return print_json({"devices": names})
+    print(f"the register is taken as it is: {', '.join(names) or 'no camera'}")
+    say("now strike off again who was removed since: bodycam-hub devices remove DEVICE")
     return None
 
 

@@ -67,7 +67,8 @@ def describe(hub: Hub, now: float, store: Path) -> dict[str, Any]:
             "roles": _roles(hub, now),
             "lists": _lists(hub, list_names(store)),
         }
-        problem = problem or lists_problem(store, hub.repository)
+        older = hub.database.older_line() if hub.database.older() else None
+        problem = problem or older or lists_problem(store, hub.repository)
     except BodycamError as error:
         problem = problem or str(error)
         published = {"root": None, "roles": {}, "lists": []}

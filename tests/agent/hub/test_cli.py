@@ -32,7 +32,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str
         ("keys", "list"),
         ("keys", "rotate"),
         *(("devices", one) for one in ("token", "add", "assign", "list", "show")),
-        *(("devices", one) for one in ("remove", "release")),
+        *(("devices", one) for one in ("remove", "release", "accept-older")),
     ],
 )
 def test_every_help_has_examples(

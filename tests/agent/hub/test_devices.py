@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
-from agent.errors import UsageError
-from agent.hub.hub import Hub
-from tests.support.hubs import HubWorld
+from agent.errors import DataError, UsageError
+from agent.hub.hub import Hub, open_hub
+from tests.support.hub_lists import Roll, publish
+from tests.support.hubs import HubWorld, Killed, MortalDisk, secret
 
 
 def names(hub: Hub, list_id: str) -> list[str]:
@@ -146,3 +148,78 @@ def test_what_is_said_about_devices(world: HubWorld) -> None:
     assert world("devices", "show", "CAM-1", "--json").json == row
     assert "CAM-1" in world("devices", "list").out
     assert camera.identity.key_id in world("devices", "show", "CAM-1").out
+
+
+def copy_of(world: HubWorld) -> bytes:
+    return (world.state_dir / "hub.sqlite").read_bytes()
+
+
+def put_back(world: HubWorld, copy: bytes) -> None:
+    for path in world.state_dir.glob("hub.sqlite*"):
+        path.unlink()
+    secret(world.state_dir / "hub.sqlite", "").write_bytes(copy)
+
+
+def test_an_older_register_lets_nobody_in_again_unnoticed(world: HubWorld) -> None:
+    for name in ("CAM-1", "CAM-2"):
+        world.camera(name)
+    publish(world, Roll([1]))
+    copy = copy_of(world)
+    world("devices", "remove", "CAM-1")
+    assert publish(world).json["devices"] == 1
+    put_back(world, copy)
+    before = world.files()
+    status = world("status", "--json")
+    assert status.code == 65
+    assert "hub.sqlite is an older copy" in status.json["problem"]
+    assert "is an older copy" in world("devices", "list").err
+    for words in (
+        ("publish", "wanted"),
+        ("revoke", "wanted", "--all"),
+        ("devices", "remove", "CAM-1"),
+        ("devices", "token", "CAM-3", "--out", world.folder / "CAM-3.json"),
+    ):
+        with pytest.raises(DataError, match=r"older copy.*Restore the newest.*accept-older"):
+            world(*words)
+    assert world.files() == before
+
+
+def test_an_older_register_is_taken_knowingly(world: HubWorld) -> None:
+    for name in ("CAM-1", "CAM-2"):
+        world.camera(name)
+    publish(world, Roll([1]))
+    copy = copy_of(world)
+    world("devices", "remove", "CAM-1")
+    put_back(world, copy)
+    assert world("devices", "accept-older", "--json").json == {"devices": ["CAM-1", "CAM-2"]}
+    world("devices", "remove", "CAM-1")
+    told = publish(world).json
+    assert (told["devices"], told["rekeyed"]) == (1, True)
+    assert world("status", "--json").json["problem"] is None
+    with pytest.raises(UsageError, match="no older copy"):
+        world("devices", "accept-older")
+
+
+def test_every_change_of_the_register_makes_copies_older(world: HubWorld) -> None:
+    publish(world, Roll([1]))
+    copies = [copy_of(world)]
+    world.camera("CAM-1")
+    copies.append(copy_of(world))
+    world("devices", "assign", "CAM-1", "--list", "wanted")
+    copies.append(copy_of(world))
+    world("devices", "remove", "CAM-1")
+    newest = copy_of(world)
+    for copy in copies:
+        put_back(world, copy)
+        assert "older copy" in world("status", "--json").json["problem"]
+    put_back(world, newest)
+    assert world("status", "--json").json["problem"] is None
+
+
+def test_a_kill_between_register_and_number_is_no_older_copy(world: HubWorld) -> None:
+    context = replace(world.context(), disk=MortalDisk(0))
+    world.camera("CAM-1")
+    with closing(open_hub(context)) as hub, pytest.raises(Killed):
+        hub.devices.remove("CAM-1", now=world.now)
+    assert world("devices", "list", "--json").json == []
+    assert world("status", "--json").json["problem"] is None
