@@ -150,6 +150,8 @@ def _health(seen: Seen) -> str:
     if health is None:
         return ""
     parts = [f"battery {health.battery.percent:.0f} %"] if health.battery else []
+    parts += [f"{health.temperature_c:.0f} °C"] if health.temperature_c is not None else []
+    parts += health.governor.rules if health.governor else ()
     parts += [f"{health.outbox.waiting} waiting"] if health.outbox.waiting else []
     parts += [f"reserve {health.disk.reserve}"] if health.disk.reserve != "held" else []
     return ", ".join(parts) or "good"
