@@ -190,6 +190,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         limits=limit,
         rule_for=by_curve(models.curve),
         places=around_us.places,
+        fpir_exceeded=monitor.exceeded,
     )
     around = Surroundings(
         outbox=outbox,

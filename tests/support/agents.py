@@ -72,12 +72,13 @@ class Rig:
         gallery: ListGallery | None = None,
         events: EventWriter | None = None,
         book: Rulebook | None = None,
+        clock: FakeClock | None = None,
     ) -> None:
         self.book = book or Rulebook()
         self.signs, self.fpir = TimeSigns(kernel=True), ""
         self.fix: Fix | None = None
         self.events = events or OpenEvents(CONTEXT)
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.log, self.ledger = KeptLog(), KeptLedger()
         self.board = Board(self.clock)
         self.monitor = a_monitor()
@@ -112,8 +113,8 @@ class Rig:
         self._ids += 1
         return new_ulid(wall_s=wall, randomness=self._ids.to_bytes(10, "big"))
 
-    def arm(self, **fields: str) -> Arm:
-        order = Arm("patrol", "TEST-1", 1000, **fields)
+    def arm(self, authorisation: str = "TEST-1", **fields: str) -> Arm:
+        order = Arm("patrol", authorisation, 1000, **fields)
         self.mailbox.post(order)
         self.loop.turn(0)
         return order
