@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -115,6 +116,12 @@ def save_periods(hub: Hub, periods: Periods) -> None:
     """From now on signatures are good for that long."""
     hub.database.set_setting("periods", json.dumps(dict(periods.days)))
     hub.repository.periods = periods
+
+
+def root_digest(hub: Hub) -> str:
+    """Sha256 of the present trust root, in hexadecimal: what is typed on a camera."""
+    folder = hub.repository.folder
+    return hashlib.sha256(folder.root_bytes(folder.root_version())).hexdigest()
 
 
 def _agency(path: Path) -> str | None:

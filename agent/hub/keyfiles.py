@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from agent.adapters.sealing import SALT_BYTES, ScryptCost, passphrase_key
-from agent.errors import DataError, RefusedError
+from agent.errors import BodycamError, DataError, RefusedError
 from agent.hub.files import Disk, private_folder, read_secret
 from agent.hub.passphrases import Passphrases
 
@@ -52,15 +53,35 @@ class KeyFiles:
     cost: ScryptCost = ScryptCost()  # noqa: RUF009 -- frozen
     disk: Disk = Disk()  # noqa: RUF009 -- stateless
 
-    def save(self, path: Path, key: PrivateKey, *, offline: bool, when: float) -> None:
+    def save(
+        self,
+        path: Path,
+        key: PrivateKey,
+        *,
+        offline: bool,
+        when: float,
+        likes: Sequence[Path] | None = None,
+    ) -> None:
         """Lock a key and write it.
 
+        Args:
+            path: of the file.
+            key: itself.
+            offline: of which kind it is.
+            when: wall seconds, becomes the file's time.
+            likes: files whose passphrase it gets, see `Passphrases.replace`; None for a new hub's.
+
         Raises:
+            UsageError: no passphrase for it.
             DiskError: it cannot be written.
             RefusedError: the folder makes it readable by others (a FAT stick); nothing is left.
         """
         salt, cost = os.urandom(SALT_BYTES), self.cost
-        password = _password(self.passphrases.choose(offline=offline), salt, cost)
+        if likes is None:
+            passphrase = self.passphrases.choose(offline=offline)
+        else:
+            passphrase = self.passphrases.replace([str(one) for one in likes], offline=offline)
+        password = _password(passphrase, salt, cost)
         locked = key.private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)
         )
@@ -72,6 +93,7 @@ class KeyFiles:
         except RefusedError:
             self.disk.remove(path)
             raise
+        self.passphrases.note(str(path), passphrase)
 
     def load(self, path: Path) -> PrivateKey:
         """Open a key file.
@@ -95,11 +117,25 @@ class KeyFiles:
                     damage = error
                     continue
                 if key is not None:
+                    self.passphrases.note(str(path), passphrase)
                     return key
         except RefusedError:
             if damage is None:
                 raise
         raise damage or RefusedError(f"{path}: wrong passphrase")
+
+    def one_passphrase(self, known: Path, other: Path) -> bool:
+        """Whether what opened or locked one file opens another; nobody is asked."""
+        passphrase = self.passphrases.of(str(known))
+        try:
+            data = read_secret(other, _MAX_BYTES)
+            salt, cost = _head(other, data)
+            if passphrase is None or _BEGIN not in data:
+                return False
+            password = _password(passphrase, salt, cost) if salt else passphrase.encode()
+            return _open(other, data, password) is not None
+        except BodycamError:
+            return False
 
 
 def _head(path: Path, data: bytes) -> tuple[bytes, ScryptCost]:

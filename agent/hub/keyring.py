@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 
 from agent.adapters.sealing import key_id
-from agent.errors import DataError, MissingFileError
+from agent.errors import DataError, MissingFileError, RefusedError
 from agent.hub.keyfiles import KeyFiles, PrivateKey
 from agent.hub.roles import OFFLINE
 
@@ -39,19 +39,26 @@ class KeyRing:
     files: KeyFiles
     _opened: dict[Path, PrivateKey] = field(default_factory=dict)
 
-    def create(self, role: str, *, when: float) -> SSlibKey:
-        """Make a key for a role; its public half.
+    def create(self, role: str, *, when: float, likes: Sequence[Path] | None = None) -> SSlibKey:
+        """Make a key for a role; its public half. For `likes` see `KeyFiles.save`.
 
         Raises:
             DiskError: it cannot be written.
         """
-        return self.adopt(role, Ed25519PrivateKey.generate(), when=when)
+        return self.adopt(role, Ed25519PrivateKey.generate(), when=when, likes=likes)
 
-    def adopt(self, role: str, private: Ed25519PrivateKey, *, when: float) -> SSlibKey:
+    def adopt(
+        self,
+        role: str,
+        private: Ed25519PrivateKey,
+        *,
+        when: float,
+        likes: Sequence[Path] | None = None,
+    ) -> SSlibKey:
         """Keep a key made elsewhere, for a role; its public half."""
         key = SSlibKey.from_crypto(private.public_key())
         path = self._folders(role)[0] / file_name(role, key.keyid)
-        self.files.save(path, private, offline=role in OFFLINE, when=when)
+        self.files.save(path, private, offline=role in OFFLINE, when=when, likes=likes)
         self._opened[path] = private
         return key
 
@@ -68,6 +75,20 @@ class KeyRing:
             raise self._missing(role, keys, threshold, len(found))
         return [self._signer(key, path) for key, path in found[:threshold]]
 
+    def open_within_reach(self, role: str, keys: Sequence[Key]) -> list[Path]:
+        """Open what is there of some keys, so that their passphrases are known; where they are.
+
+        Raises:
+            RefusedError: files are there, and none of them opens.
+        """
+        paths = [path for key in keys if (path := self.locate(role, key.keyid))]
+        refused = {path: self._refused(path) for path in paths}
+        opened = [path for path in paths if refused[path] is None]
+        for error in refused.values():
+            if error and not opened:
+                raise error
+        return opened
+
     def private(self, role: str, keys: Sequence[Key]) -> Ed25519PrivateKey:
         """One of a role's keys itself, to sign what is no metadata; errors as `signers`."""
         (signer,) = self.signers(role, keys, 1)
@@ -82,17 +103,21 @@ class KeyRing:
         name = file_name(role, keyid)
         return next((one / name for one in self._folders(role) if (one / name).exists()), None)
 
-    def create_release(self, *, when: float) -> bytes:
+    def create_release(self, *, when: float, likes: Sequence[Path] | None = None) -> bytes:
         """Make the key that device stores are sealed to; its 32 public bytes."""
-        return self._create(RELEASE, X25519PrivateKey.generate(), when)
+        return self._create(RELEASE, X25519PrivateKey.generate(), when, likes)
 
-    def create_alerts(self, *, when: float) -> bytes:
+    def create_alerts(self, *, when: float, likes: Sequence[Path] | None = None) -> bytes:
         """Make the key that events are sealed to; its 32 public bytes."""
-        return self._create(ALERTS, X25519PrivateKey.generate(), when)
+        return self._create(ALERTS, X25519PrivateKey.generate(), when, likes)
 
-    def create_acks(self, *, when: float) -> bytes:
+    def create_acks(self, *, when: float, likes: Sequence[Path] | None = None) -> bytes:
         """Make the key that acknowledges events; its 32 public bytes."""
-        return self._create(ACKS, Ed25519PrivateKey.generate(), when)
+        return self._create(ACKS, Ed25519PrivateKey.generate(), when, likes)
+
+    def plain_path(self, use: str, public: bytes) -> Path:
+        """Where the file of a key that is no role's is, or was."""
+        return self.working / file_name(use, key_id(public))
 
     def release_key(self, public: bytes) -> X25519PrivateKey:
         """Open the release key.
@@ -114,10 +139,12 @@ class KeyRing:
             raise DataError(f"{path}: not the {ACKS} key of this hub")
         return private
 
-    def _create(self, use: str, private: PrivateKey, when: float) -> bytes:
+    def _create(
+        self, use: str, private: PrivateKey, when: float, likes: Sequence[Path] | None
+    ) -> bytes:
         public = private.public_key().public_bytes_raw()
-        path = self.working / file_name(use, key_id(public))
-        self.files.save(path, private, offline=False, when=when)
+        path = self.plain_path(use, public)
+        self.files.save(path, private, offline=False, when=when, likes=likes)
         return public
 
     def _exchange(self, use: str, public: bytes) -> X25519PrivateKey:
@@ -127,7 +154,7 @@ class KeyRing:
         return private
 
     def _plain(self, use: str, public: bytes) -> tuple[Path, PrivateKey]:
-        path = self.working / file_name(use, key_id(public))
+        path = self.plain_path(use, public)
         private = self._open(path)
         if private.public_key().public_bytes_raw() != public:
             raise DataError(f"{path}: not the {use} key of this hub")
@@ -140,6 +167,13 @@ class KeyRing:
         if path not in self._opened:
             self._opened[path] = self.files.load(path)
         return self._opened[path]
+
+    def _refused(self, path: Path) -> RefusedError | None:
+        try:
+            self._open(path)
+        except RefusedError as error:
+            return error
+        return None
 
     def _signer(self, key: Key, path: Path) -> CryptoSigner:
         private = self._open(path)

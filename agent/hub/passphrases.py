@@ -22,7 +22,7 @@ class Passphrases:
 
     Args:
         files: one passphrase each, tried in order.
-        offline_file: locks new offline keys; else the first of `files`.
+        offline_file: locks new offline keys; else the first of `files` when a hub is made.
         ask: asks the person at the terminal, without echo; None without a terminal.
 
     Raises:
@@ -39,6 +39,7 @@ class Passphrases:
         self._ask = ask
         self._typed: list[str] = []
         self._chosen: dict[bool, str] = {}
+        self._opened: dict[str, str] = {}
 
     def attempts(self, what: str) -> Iterator[str]:
         """Passphrases to try on a key file, the likely ones first, then what the person says.
@@ -50,14 +51,45 @@ class Passphrases:
         yield from known
         if self._ask is None or self._given:
             raise self._wrong(what)
-        for _ in range(_TRIES):
-            typed = self._ask(f"Passphrase of {what}: ")
+        for number in range(_TRIES):
+            wrong = "That passphrase is wrong. " if number else ""
+            typed = self._ask(f"{wrong}Passphrase of {what}: ")
             self._typed.append(typed)
             yield typed
         raise RefusedError(f"{what}: wrong passphrase")
 
+    def note(self, what: str, passphrase: str) -> None:
+        """Remember what opens a key file."""
+        self._opened[what] = passphrase
+
+    def of(self, what: str) -> str | None:
+        """What opens a key file, once that is known."""
+        return self._opened.get(what)
+
+    def replace(self, likes: Sequence[str], *, offline: bool) -> str:
+        """The passphrase of a key that takes the place of others.
+
+        Args:
+            likes: key files whose passphrase it may have; the first that was opened counts.
+            offline: of which kind it is.
+
+        Raises:
+            UsageError: none was opened, and there is nobody to ask; as `choose`.
+        """
+        if offline and self._offline:
+            return long_enough(self._offline, "new offline keys")
+        found = next((self._opened[one] for one in likes if one in self._opened), None)
+        if found is not None:
+            return found
+        if self._ask is None or self._given:
+            option = "--offline-passphrase-file" if offline else "--passphrase-file"
+            raise UsageError(
+                f"no key that is replaced was opened, so the new one needs a passphrase: {option}"
+            )
+        return self.choose(offline=offline)
+
     def choose(self, *, offline: bool) -> str:
-        """The passphrase of new keys: asked for twice, once for all keys of a kind.
+        """The passphrase of a new hub's keys: asked for twice, once for all keys of a kind.
 
         Raises:
             UsageError: there is nobody to ask; or it is too short, or typed differently.
@@ -80,7 +112,10 @@ class Passphrases:
 
     def _wrong(self, what: str) -> RefusedError:
         if self._given:
-            return RefusedError(f"{what}: none of the passphrases given opens it")
+            return RefusedError(
+                f"{what}: none of the passphrases given opens it; give its own as well, with "
+                "another --passphrase-file"
+            )
         return RefusedError(
             f"{what}: no terminal to ask for its passphrase; give --passphrase-file FILE"
         )

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import Key, Signer, SSlibKey
 
 from agent.errors import UsageError
+from agent.hub.keyring import KeyRing
 from agent.hub.metadata import State, renew, set_keys, sign
 from agent.hub.repository import Repository
-from agent.hub.roles import DELEGATED, RoleKeys, check_apart
+from agent.hub.roles import DELEGATED, OFFLINE, RoleKeys, check_apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,25 @@ class Change:
     size: RoleKeys | None = None
     given: tuple[Ed25519PrivateKey, ...] = ()
     lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Likes:
+    """Key files whose passphrases new keys get, so that none gets one by the order in which the
+    command was given them.
+
+    Attributes:
+        replaced: by the new keys, in turn.
+        others: online keys, where those are lost; nothing stands in for a lost offline key.
+    """
+
+    replaced: list[Path]
+    others: list[Path]
+
+    def of(self, number: int) -> list[Path]:
+        """For the new key of this number, the likely ones first."""
+        at = number % max(1, len(self.replaced))
+        return [*self.replaced[at:], *self.replaced[:at], *self.others]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +95,25 @@ def rotate(repository: Repository, change: Change, now: float) -> Rotated:
         _check_names(change, old)
         size = change.size or RoleKeys(len(old), threshold)
         repository.signers(before, _must_sign(change))  # before any key is made
-        added = _new_keys(repository, change, before, size.keys - len(kept), now)
+        retired = [key for key in old if key not in kept]
+        likes = _likes(repository.ring, change, before, retired)
+        added = _new_keys(repository, change, before, size.keys - len(kept), likes, now=now)
         after = before.copy()
         root, targets = after.root.signed, after.targets["targets"].signed
         set_keys(root, targets, change.role, [*kept, *added], size.threshold)
         _sign(repository, change, before, after, now)
-        ids = {key.keyid for key in kept}
-        retired = tuple(key.keyid for key in old if key.keyid not in ids)
-        return Rotated(tuple(key.keyid for key in added), retired, root.version)
+        ids = tuple(key.keyid for key in retired)
+        return Rotated(tuple(key.keyid for key in added), ids, root.version)
+
+
+def _likes(ring: KeyRing, change: Change, before: State, retired: Sequence[Key]) -> _Likes:
+    replaced = [] if change.lost else ring.open_within_reach(change.role, retired)
+    if change.role in OFFLINE:
+        return _Likes(replaced, [])
+    keys = before.keys
+    roles = [role for role in ("snapshot", "timestamp") if role != change.role]
+    found = [ring.locate(role, key.keyid) for role in roles for key in keys[role][0]]
+    return _Likes(replaced, [path for path in found if path])
 
 
 def _must_sign(change: Change) -> list[str]:
@@ -104,18 +136,30 @@ def _check_names(change: Change, old: Sequence[Key]) -> None:
 
 
 def _new_keys(
-    repository: Repository, change: Change, before: State, count: int, now: float
+    repository: Repository,
+    change: Change,
+    before: State,
+    count: int,
+    likes: _Likes,
+    *,
+    now: float,
 ) -> list[SSlibKey]:
     """Make or adopt keys, once it is sure that they may serve this role."""
+    ring = repository.ring
     if count < max(1, len(change.given)):
         raise UsageError(f"{change.role}: nothing to replace with these numbers of keys")
     public = [SSlibKey.from_crypto(one.public_key()) for one in change.given]
     check_apart(
         {role: keys for role, (keys, _) in before.keys.items()} | {f"{change.role} (new)": public}
     )
-    given = [repository.ring.adopt(change.role, one, when=now) for one in change.given]
-    fresh = count - len(given)
-    return given + [repository.ring.create(change.role, when=now) for _ in range(fresh)]
+    given = [
+        ring.adopt(change.role, one, when=now, likes=likes.of(number))
+        for number, one in enumerate(change.given)
+    ]
+    return given + [
+        ring.create(change.role, when=now, likes=likes.of(number))
+        for number in range(len(given), count)
+    ]
 
 
 def _sign(repository: Repository, change: Change, before: State, after: State, now: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import re
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +12,7 @@ from agent.cli.common import print_json, say
 from agent.errors import Exit, UsageError
 from agent.hub.commands.keys import key_rows
 from agent.hub.context import HubContext
-from agent.hub.hub import Founding, Hub, create_hub
+from agent.hub.hub import Founding, Hub, create_hub, root_digest
 from agent.hub.passphrases import Passphrases
 from agent.hub.roles import Periods, RoleKeys, default_keys
 from agent.hub.typed import grouped
@@ -26,7 +25,8 @@ _EXAMPLES = """examples:
   bodycam-hub init --agency test --passphrase-file hub.txt --offline-passphrase-file offline.txt
 
 Root, targets and policy keys are for offline use: keep their folder away from this machine, and a
-second copy somewhere else. Write down the fingerprint: every device is given it by hand.
+second copy somewhere else. The fingerprint is typed on every device, as `status` shows
+it on that day.
 """
 
 
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
 
 
 def _answer(hub: Hub, context: HubContext) -> None:
-    digest = hashlib.sha256(hub.repository.folder.root_bytes(1)).hexdigest()
+    digest = root_digest(hub)
     if context.json:
         return print_json(
             {

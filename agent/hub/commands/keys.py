@@ -10,14 +10,15 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent.adapters.sealing import key_id
-from agent.cli.common import print_json
+from agent.cli.common import print_json, say
 from agent.errors import DataError, Exit, UsageError
 from agent.hub.context import HubContext
-from agent.hub.hub import Hub, open_hub
+from agent.hub.hub import Hub, open_hub, root_digest
 from agent.hub.keyring import ACKS, ALERTS, PLAIN, RELEASE, file_name
 from agent.hub.passphrases import Passphrases
-from agent.hub.roles import ROLES, RoleKeys, known_role
+from agent.hub.roles import OFFLINE, ROLES, RoleKeys, known_role
 from agent.hub.rotation import Change, Rotated, rotate
+from agent.hub.typed import grouped
 
 _EXAMPLES = """examples:
   bodycam-hub keys list
@@ -61,7 +62,7 @@ def add_rotation(parser: argparse.ArgumentParser) -> None:
         "--offline-passphrase-file",
         metavar="FILE",
         type=Path,
-        help="passphrase of new offline keys",
+        help="passphrase of new offline keys (default: that of the keys they replace)",
     )
 
 
@@ -84,8 +85,35 @@ def run_rotation(args: argparse.Namespace, context: HubContext) -> int:
             tuple(_given(hub, path) for path in args.key),
             args.lost,
         )
-        _say_rotated(hub, context, role, rotate(hub.repository, change, context.clock.wall()))
+        before = hub.repository.folder.root_version()
+        done = rotate(hub.repository, change, context.clock.wall())
+        _say_rotated(hub, context, role, done)
+        if done.root != before:
+            say_root(hub, context)
+        _warn_shared(hub, role, done)
     return int(Exit.OK)
+
+
+def say_root(hub: Hub, context: HubContext) -> None:
+    """The fingerprint of the trust root has changed: what is typed on cameras from now on."""
+    if not context.json:
+        print("fingerprint of the trust root, for every device provisioned from now on:")
+        for line in grouped(root_digest(hub)):
+            print(f"  {line}")
+
+
+def _warn_shared(hub: Hub, role: str, done: Rotated) -> None:
+    """Offline keys are worth little under a passphrase that lies on the hub's machine."""
+    keys = hub.repository.load().keys
+    roles = ("timestamp",) if role in OFFLINE else sorted(OFFLINE)
+    found = [hub.ring.locate(one, key.keyid) for one in roles for key in keys[one][0]]
+    new = [path for keyid in done.added if (path := hub.ring.locate(role, keyid))]
+    others = [path for path in found if path]
+    if any(hub.ring.files.one_passphrase(one, other) for one in new for other in others):
+        say(
+            "note: offline keys have the passphrase of the others; better give them their own: "
+            "rotate root, targets and policy with --offline-passphrase-file"
+        )
 
 
 def _rotate_plain(args: argparse.Namespace, context: HubContext) -> int:
@@ -104,7 +132,8 @@ def _rotate_plain(args: argparse.Namespace, context: HubContext) -> int:
 
 def _rotate_release(hub: Hub, context: HubContext, role: str) -> tuple[Any, ...]:
     old = hub.ring.release_key(hub.release_public)
-    public = hub.ring.create_release(when=context.clock.wall())
+    likes = [hub.ring.plain_path(RELEASE, hub.release_public)]
+    public = hub.ring.create_release(when=context.clock.wall(), likes=likes)
     count = hub.admission.change_release_key(old, public)
     retired = file_name(role, key_id(hub.release_public))
     return (
@@ -117,7 +146,9 @@ def _rotate_release(hub: Hub, context: HubContext, role: str) -> tuple[Any, ...]
 def _rotate_event_key(hub: Hub, context: HubContext, role: str) -> tuple[Any, ...]:
     """Devices learn of the new key when they are provisioned: until then the old one is needed."""
     create = {ALERTS: hub.ring.create_alerts, ACKS: hub.ring.create_acks}[role]
-    public, retired = create(when=context.clock.wall()), getattr(hub, _HELD[role])
+    retired = getattr(hub, _HELD[role])
+    likes = _open_plain(hub, role, retired)
+    public = create(when=context.clock.wall(), likes=likes)
     hub.database.set_setting(role, public.hex())
     older = [one.name for one in hub.devices.every() if getattr(one, _KNOWN[role]) != public]
     path = context.keys_dir / file_name(role, key_id(retired))
@@ -125,6 +156,15 @@ def _rotate_event_key(hub: Hub, context: HubContext, role: str) -> tuple[Any, ..
     keep = "keep" if older else "destroy"
     lines = (f"{role}: 1 new, for devices provisioned from now on", mend, f"{keep} {path}")
     return ({"added": [key_id(public)], "older": older}, *(line for line in lines if line))
+
+
+def _open_plain(hub: Hub, role: str, public: bytes) -> list[Path]:
+    """The key that is replaced, opened; where it is lost, the one of the timestamp."""
+    path = hub.ring.plain_path(role, public)
+    if path.exists():
+        hub.ring.files.load(path)
+        return [path]
+    return hub.ring.open_within_reach("timestamp", hub.repository.load().keys["timestamp"][0])
 
 
 def key_rows(hub: Hub) -> dict[str, list[dict[str, Any]]]:
@@ -196,12 +236,21 @@ def _given(hub: Hub, path: Path) -> Ed25519PrivateKey:
 def _say_rotated(hub: Hub, context: HubContext, role: str, done: Rotated) -> None:
     if context.json:
         return print_json(
-            {"role": role, "added": done.added, "retired": done.retired, "root": done.root}
+            {
+                "role": role,
+                "added": done.added,
+                "retired": done.retired,
+                "root": done.root,
+                "root_sha256": root_digest(hub),
+            }
         )
     print(
         f"{role}: {len(done.added)} new, {len(done.retired)} retired; root is version {done.root}"
     )
     for keyid in done.retired:
         path = hub.ring.locate(role, keyid)
-        print(f"destroy the old key file: {path or file_name(role, keyid)}")
+        if path:
+            print(f"destroy the old key file: {path}")
+        else:
+            print(f"retired, and not here: {file_name(role, keyid)}; destroy every copy")
     return None

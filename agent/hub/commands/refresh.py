@@ -9,9 +9,9 @@ from typing import Any
 from agent.cli.common import print_json
 from agent.errors import Exit
 from agent.hub.context import HubContext
-from agent.hub.hub import open_hub, save_periods
+from agent.hub.hub import open_hub, root_digest, save_periods
 from agent.hub.roles import known_role
-from agent.hub.typed import days_left
+from agent.hub.typed import days_left, grouped
 from agent.messages import iso_utc
 
 _EXAMPLES = """examples:
@@ -47,12 +47,18 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         if "root" in roles:
             hub.repository.refresh_root(now)
         done = hub.repository.refresh(roles - {"root"}, now)
+        digest = root_digest(hub)
     if context.json:
-        print_json({"versions": done.versions, "expires": _iso(done.expires)})
+        print_json(
+            {"versions": done.versions, "expires": _iso(done.expires), "root_sha256": digest}
+        )
         return int(Exit.OK)
     for role in sorted(roles | {"snapshot", "timestamp"}):
         left = days_left(done.expires[role], now)
         print(f"{role}: version {done.versions[role]}, good for {left} days")
+    if "root" in roles:
+        print("fingerprint of the trust root, for every device provisioned from now on:")
+        print("\n".join(f"  {line}" for line in grouped(digest)))
     return int(Exit.OK)
 
 

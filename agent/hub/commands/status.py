@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +15,7 @@ from agent.errors import BodycamError, DataError, Exit
 from agent.hub.commands.keys import key_rows
 from agent.hub.context import HubContext
 from agent.hub.copies import lists_problem
-from agent.hub.hub import Hub, open_hub
+from agent.hub.hub import Hub, open_hub, root_digest
 from agent.hub.lists_database import FILE as LISTS
 from agent.hub.lists_database import list_names, live_lists
 from agent.hub.roles import ROLES
@@ -83,9 +82,7 @@ def describe(hub: Hub, now: float, store: Path) -> dict[str, Any]:
 
 
 def _root(hub: Hub) -> dict[str, Any]:
-    version = hub.repository.folder.root_version()
-    data = hub.repository.folder.root_bytes(version)
-    return {"version": version, "sha256": hashlib.sha256(data).hexdigest()}
+    return {"version": hub.repository.folder.root_version(), "sha256": root_digest(hub)}
 
 
 def _roles(hub: Hub, now: float) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -12,11 +13,13 @@ from tuf.api.metadata import Metadata
 
 from agent.errors import DataError, MissingFileError, RefusedError, UsageError
 from agent.hub.keyfiles import KeyFiles
+from agent.hub.keyring import file_name
 from agent.hub.metadata import encode
 from agent.hub.passphrases import Passphrases
-from agent.hub.roles import ROLES, RoleKeys
+from agent.hub.roles import OFFLINE, ROLES, RoleKeys
 from agent.hub.rotation import Change, rotate
-from tests.support.hubs import FAST, HubWorld, Killed, MortalDisk
+from agent.hub.typed import grouped
+from tests.support.hubs import FAST, HubWorld, Killed, MortalDisk, secret
 
 FILES = {"lists/L-1.manifest": b"manifest", "lists/a.shard": b"shard"}
 NEXT = {"lists/L-1.manifest": b"another"}
@@ -32,6 +35,26 @@ def turn(world: HubWorld, role: str, *, lives: int = 99, **change: object) -> No
     with closing(world.open()) as hub:
         hub.repository.folder.disk = MortalDisk(lives)
         rotate(hub.repository, Change(role, **change), world.now)  # type: ignore[arg-type]
+
+
+def own(world: HubWorld) -> tuple[str, str]:
+    """Their own passphrase for offline keys."""
+    return ("--offline-passphrase-file", str(world.offline_words))
+
+
+def opens(world: HubWorld, role: str, words: Path) -> list[bool]:
+    """Whether that passphrase opens each present key file of a role."""
+    present = {file_name(role, one) for one in key_ids(world, role)}
+    files = KeyFiles(Passphrases([words], ask=None), FAST)
+    return [opened(files, path) for path in world.key_files(role) if path.name in present]
+
+
+def opened(files: KeyFiles, path: Path) -> bool:
+    try:
+        files.load(path)
+    except RefusedError:
+        return False
+    return True
 
 
 def key_ids(world: HubWorld, role: str) -> set[str]:
@@ -115,7 +138,7 @@ def test_a_lost_key_is_replaced_without_it(published: HubWorld, role: str) -> No
         file.unlink()
     known = published.client("known")
     known.look()
-    published("keys", "rotate", role, "--lost")
+    published("keys", "rotate", role, "--lost", *own(published))
     published.publish(NEXT)
     assert known.look(*NEXT) == NEXT
 
@@ -276,3 +299,76 @@ def test_rotation_of_root_leaves_new_signatures_of_old_and_new_keys(published: H
 def test_roles_have_no_more_keys_than_a_person_can_count() -> None:
     with pytest.raises(UsageError, match="at most 16"):
         RoleKeys(17, 1)
+
+
+@pytest.mark.parametrize("role", ["root", "policy", "targets", "timestamp", "lists", "acks"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_new_key_has_the_passphrase_of_the_one_it_replaces(
+    world: HubWorld, role: str, *, turned: bool
+) -> None:
+    """In whatever order passphrases are given."""
+    order = [world.words, world.offline_words][:: -1 if turned else 1]
+    given = [word for path in order for word in ("--passphrase-file", str(path))]
+    said = world("rotate", role, *given, passphrases=False)
+    assert "note" not in said.err
+    offline = role in OFFLINE
+    by_hub, by_safe = opens(world, role, world.words), opens(world, role, world.offline_words)
+    assert (set(by_hub), set(by_safe)) == ({not offline}, {offline})
+
+
+@pytest.mark.parametrize("role", ["timestamp", "lists"])
+def test_a_lost_online_key_gets_the_passphrase_of_the_other_online_keys(
+    world: HubWorld, role: str
+) -> None:
+    world.key_files(role)[0].unlink()
+    order = (world.offline_words, world.words)
+    given = [word for path in order for word in ("--passphrase-file", str(path))]
+    world("rotate", role, "--lost", *given, passphrases=False)
+    world("refresh", role, "--passphrase-file", str(world.words), passphrases=False)
+
+
+def test_a_lost_offline_key_gets_the_passphrase_that_is_said(world: HubWorld) -> None:
+    world.key_files("targets")[0].unlink()
+    before = world.files()
+    with pytest.raises(UsageError, match="--offline-passphrase-file"):
+        world("rotate", "targets", "--lost")
+    assert world.files() == before
+    world("rotate", "targets", "--lost", *own(world))
+    assert opens(world, "targets", world.offline_words) == [True]
+
+
+def test_two_people_keep_their_own_passphrases(world: HubWorld) -> None:
+    """Of the two keys of the policy, each under another."""
+    people = [secret(world.folder / name, f"the words of {name}") for name in ("eva", "ada")]
+    given = [word for path in people for word in ("--passphrase-file", str(path))]
+    for keyid, words in zip(sorted(key_ids(world, "policy")), people, strict=True):
+        option = ("--offline-passphrase-file", str(words))
+        world("rotate", "policy", "--only", keyid[:12], *option, *given)
+    world("rotate", "policy", *given)
+    for words in people:
+        assert sorted(opens(world, "policy", words)) == [False, True]
+
+
+def test_one_passphrase_for_offline_and_online_keys_is_noted(world: HubWorld) -> None:
+    option = ("--offline-passphrase-file", str(world.words))
+    assert "note: offline keys have the passphrase" in world("rotate", "root", *option).err
+    assert "note" not in world("rotate", "root", *own(world)).err
+
+
+@pytest.mark.parametrize("words", [("rotate", "root"), ("rotate", "targets"), ("refresh", "root")])
+def test_a_new_fingerprint_of_the_trust_root_is_told(
+    world: HubWorld, words: tuple[str, ...]
+) -> None:
+    out = world(*words).out
+    digest = hashlib.sha256(world.root(2)).hexdigest()
+    assert all(line in out for line in grouped(digest))
+    assert world(*words, "--json").json["root_sha256"] == hashlib.sha256(world.root(3)).hexdigest()
+    assert "fingerprint of" not in world("rotate", "lists").out
+
+
+def test_a_retired_key_that_is_lost_is_not_to_be_destroyed_here(world: HubWorld) -> None:
+    lost = world.key_files("root")[0]
+    lost.unlink()
+    said = world("rotate", "root").out
+    assert f"retired, and not here: {lost.name}" in said
+    assert f"destroy the old key file: {lost.name}" not in said
