@@ -16,7 +16,9 @@ def silent(_what: str, _done: int, _all: int) -> None:
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """One bar for each thing that is being done."""
+    """One bar for each thing that is being done; nothing before the first is told of, so that
+    passphrases can be asked for.
+    """
     if not sys.stderr.isatty():
         yield silent
         return
@@ -37,11 +39,16 @@ def bars() -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    with Progress(*looks, console=Console(stderr=True), transient=True) as shown:
+    shown = Progress(*looks, console=Console(stderr=True), transient=True)
 
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = shown.add_task(what)
-            shown.update(tasks[what], completed=done, total=total)
+    def tell(what: str, done: int, total: int) -> None:
+        shown.start()
+        if what not in tasks:
+            tasks[what] = shown.add_task(what)
+        shown.update(tasks[what], completed=done, total=total)
 
+    try:
         yield tell
+    finally:
+        if tasks:
+            shown.stop()

@@ -28,6 +28,7 @@ from agent.hub.policies import in_force
 from agent.hub.purge import purge
 from agent.hub.saying import command_message
 from agent.hub.sending import camera_line
+from agent.hub.served import say_behind
 from agent.hub.station import open_station
 from agent.messages import iso_utc
 from agent.messages.authorisation import Authorisation, Revocation
@@ -155,6 +156,7 @@ def _made(args: argparse.Namespace, context: HubContext, hub: Hub, made: Authori
     else:
         end = iso_utc(grant_of(made).ends or 0.0)
         print(f"{made.id}: {made.type}, until {end}, for {', '.join(made.scope.devices)}")
+        say_behind(hub, context)
     return _code(told)
 
 
@@ -172,12 +174,12 @@ def _revoke(args: argparse.Namespace, context: HubContext) -> int:
         authorisations.publish_end(hub, register, made, now=now)
         station.store.revoke(args.id, now=now)
         done = purge(station.store, authorisation=args.id, now=now)
-    if context.json:
-        print_json(
-            {"id": args.id, "at": made.at, "told": told, "events": done.events, "held": done.held}
-        )
-    else:
-        print(f"{args.id}: revoked; {done.events} events deleted here, {done.held} held")
+        if context.json:
+            counts = {"events": done.events, "held": done.held}
+            print_json({"id": args.id, "at": made.at, "told": told, **counts})
+        else:
+            print(f"{args.id}: revoked; {done.events} events deleted here, {done.held} held")
+            say_behind(hub, context)
     return _code(told)
 
 

@@ -18,6 +18,7 @@ from agent.hub.keyring import ACKS, ALERTS, PLAIN, RELEASE, file_name
 from agent.hub.passphrases import Passphrases
 from agent.hub.roles import OFFLINE, ROLES, RoleKeys, known_role
 from agent.hub.rotation import Change, Rotated, rotate
+from agent.hub.served import say_behind
 from agent.hub.typed import grouped
 
 _EXAMPLES = """examples:
@@ -91,6 +92,7 @@ def run_rotation(args: argparse.Namespace, context: HubContext) -> int:
         if done.root != before:
             say_root(hub, context)
         _warn_shared(hub, role, done)
+        say_behind(hub, context)
     return int(Exit.OK)
 
 

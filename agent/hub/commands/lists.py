@@ -12,6 +12,7 @@ from agent.hub.desk import Desk, open_desk
 from agent.hub.devices import Devices
 from agent.hub.list_values import Facts, ListRecord
 from agent.hub.readers import readers_of_several, several_line
+from agent.hub.served import say_behind
 from agent.hub.telling import forget_run
 from agent.messages import iso_utc
 
@@ -76,14 +77,15 @@ def _drop(args: argparse.Namespace, context: HubContext) -> None:
     with open_desk(context, lost=args.lost) as desk:
         desk.ready()
         told = _drop_lost(desk, args.list, now) if args.lost else _drop_one(desk, args.list, now)
-    if context.json:
-        return print_json({"dropped": told["list"], **told})
-    print(f"{args.list}: ended; cameras that have it delete it at their next look")
-    if told["devices"]:
-        say(
-            f"these may read no list but that one: {', '.join(told['devices'])}; see "
-            "`bodycam-hub devices assign`"
-        )
+        if context.json:
+            return print_json({"dropped": told["list"], **told})
+        print(f"{args.list}: ended; cameras that have it delete it at their next look")
+        if told["devices"]:
+            say(
+                f"these may read no list but that one: {', '.join(told['devices'])}; see "
+                "`bodycam-hub devices assign`"
+            )
+        say_behind(desk.hub, context)
     return None
 
 

@@ -12,6 +12,7 @@ from agent.errors import Exit
 from agent.hub.context import HubContext
 from agent.hub.hub import open_hub
 from agent.hub.mirror import mirror
+from agent.hub.served import remember
 
 _EXAMPLES = """examples:
   bodycam-hub mirror /srv/www/lists
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
     with closing(open_hub(context)) as hub, hub.repository.lock():
         hub.repository.load()
         done = mirror(context.public, args.folder, now=context.clock.wall(), disk=context.disk)
+        remember(hub, args.folder)
     if context.json:
         print_json({"written": done.written, "removed": done.removed})
     else:

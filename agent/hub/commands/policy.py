@@ -17,6 +17,7 @@ from agent.hub.hub import open_hub
 from agent.hub.keyfiles import KeyFiles
 from agent.hub.passphrases import Passphrases
 from agent.hub.policies import Draft
+from agent.hub.served import say_behind
 from agent.messages import iso_utc
 from agent.policy import Policy
 from agent.policy.documents import read_policy
@@ -148,9 +149,10 @@ def _publish(args: argparse.Namespace, context: HubContext) -> None:
             draft = policies.sign_at_hub(hub, draft)
         before = policies.published(hub)
         policies.publish(hub, draft, now=now)
-    if before is not None and not context.json:
-        _show_difference(before[1], draft.text)
-    _tell(draft.policy, context, draft=draft)
+        if before is not None and not context.json:
+            _show_difference(before[1], draft.text)
+        _tell(draft.policy, context, draft=draft)
+        say_behind(hub, context)
 
 
 def _show(args: argparse.Namespace, context: HubContext) -> None:

@@ -26,6 +26,7 @@ from agent.hub.near_duplicates import default_similarity
 from agent.hub.photo_sources import GROUNDS
 from agent.hub.progress import Progress, bars
 from agent.hub.readers import readers_of_several, several_line
+from agent.hub.served import say_behind
 from agent.hub.telling import facts_json, facts_lines, run_json, run_lines, write_run
 from agent.values import Wall
 from agent.watchlist.entries import wall_time
@@ -168,6 +169,8 @@ def _issue(
     several = readers_of_several(desk.hub.devices, desk.lists.made())
     if several:
         say(several_line(several))
+    if not refused:
+        say_behind(desk.hub, context)
     return int(Exit.DATA if refused else Exit.OK)
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from contextlib import closing
 from typing import Any
 
 from agent.cli.common import print_json
 from agent.errors import Exit
 from agent.hub.context import HubContext
-from agent.hub.hub import open_hub, root_digest, save_periods
+from agent.hub.hub import Hub, open_hub, root_digest, save_periods
+from agent.hub.repository import Published
 from agent.hub.roles import known_role
+from agent.hub.served import say_behind
 from agent.hub.typed import days_left, grouped
 from agent.messages import iso_utc
 
@@ -47,19 +50,24 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         if "root" in roles:
             hub.repository.refresh_root(now)
         done = hub.repository.refresh(roles - {"root"}, now)
-        digest = root_digest(hub)
+        _show(hub, context, roles, done)
+        say_behind(hub, context)
+    return int(Exit.OK)
+
+
+def _show(hub: Hub, context: HubContext, roles: Collection[str], done: Published) -> None:
+    digest = root_digest(hub)
     if context.json:
         print_json(
             {"versions": done.versions, "expires": _iso(done.expires), "root_sha256": digest}
         )
-        return int(Exit.OK)
-    for role in sorted(roles | {"snapshot", "timestamp"}):
-        left = days_left(done.expires[role], now)
+        return
+    for role in sorted({*roles, "snapshot", "timestamp"}):
+        left = days_left(done.expires[role], context.clock.wall())
         print(f"{role}: version {done.versions[role]}, good for {left} days")
     if "root" in roles:
         print("fingerprint of the trust root, for every device provisioned from now on:")
         print("\n".join(f"  {line}" for line in grouped(digest)))
-    return int(Exit.OK)
 
 
 def _iso(expires: Any) -> dict[str, str]:

@@ -11,6 +11,7 @@ from agent.hub.context import HubContext
 from agent.hub.desk import open_desk
 from agent.hub.progress import bars
 from agent.hub.revoke import Revocation
+from agent.hub.served import say_behind
 from agent.hub.telling import facts_json, facts_lines, forget_run
 
 _EXAMPLES = """examples:
@@ -48,16 +49,18 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         raise UsageError("revoke: name --entry, --subject or --authorisation, or else --all")
     with bars() as progress, open_desk(context, progress) as desk:
         record = desk.lists.get(args.list)
+        desk.ready()
         now = context.clock.wall()
         revocation = Revocation(now, args.entry, args.subject, args.authorisation, args.all)
         facts = desk.issue(record, revocation, now)
         if args.all:
             desk.hub.devices.forget(record.id)
         forget_run(desk.reports(record))
-    if context.json:
-        print_json(facts_json(record, facts))
-        return int(Exit.OK)
-    print("\n".join(facts_lines(record, facts)))
-    if args.all:
-        say(f"the empty list stays; to end it: bodycam-hub lists drop {record.name}")
+        if context.json:
+            print_json(facts_json(record, facts))
+            return int(Exit.OK)
+        print("\n".join(facts_lines(record, facts)))
+        if args.all:
+            say(f"the empty list stays; to end it: bodycam-hub lists drop {record.name}")
+        say_behind(desk.hub, context)
     return int(Exit.OK)

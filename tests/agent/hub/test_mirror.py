@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agent.errors import DataError, UsageError
 from agent.hub.mirror import mirror
+from agent.hub.served import say_behind
+from tests.support.hub_lists import Roll, publish
 from tests.support.hubs import Client, HubWorld, Killed, MortalDisk
 
 OLD = {"lists/L-1.manifest": b"old", "lists/a.shard": b"old shard"}
@@ -112,3 +115,34 @@ def test_never_into_the_hub_itself(world: HubWorld) -> None:
     for goal in (world.public, world.state_dir / "www", world.folder):
         with pytest.raises(UsageError, match="choose a folder outside"):
             world("mirror", goal)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("publish", "wanted"),
+        ("revoke", "wanted", "--all"),
+        ("rotate", "root"),
+        ("rotate", "timestamp"),
+        ("refresh",),
+    ],
+)
+def test_what_is_not_served_yet_is_said(world: HubWorld, words: tuple[str, ...]) -> None:
+    www = world.folder / "w w w"
+    publish(world, Roll([1]))
+    assert world(*words).err.endswith("now: bodycam-hub mirror DIR\n")
+    world("mirror", www)
+    assert world(*words).err.endswith(f"now: bodycam-hub mirror '{www}'\n")
+    assert "now:" not in world(*words, "--json").err
+
+
+def test_a_folder_that_was_kept_in_step_is_not_behind(
+    world: HubWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world("mirror", world.folder / "www")
+    with closing(world.open()) as hub:
+        say_behind(hub, world.context())
+        assert capsys.readouterr().err == ""
+        (world.folder / "www/metadata/1.root.json").unlink()
+        say_behind(hub, world.context())
+        assert "now: bodycam-hub mirror" in capsys.readouterr().err

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from agent.errors import DataError, MissingFileError, RefusedError, UsageError
 from agent.hub.passphrases import Passphrases
-from tests.support.hubs import secret
+from agent.hub.progress import Progress, bars
+from tests.support.hub_lists import Roll, publish
+from tests.support.hubs import WORDS, HubWorld, secret
 
 
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
@@ -89,3 +94,59 @@ def test_without_a_terminal_there_is_nobody_to_ask() -> None:
         Passphrases(ask=None).choose(offline=True)
     with pytest.raises(RefusedError, match="--passphrase-file"):
         next(Passphrases(ask=None).attempts("key.pem"))
+
+
+def test_a_person_is_told_that_a_passphrase_was_wrong() -> None:
+    asked: list[str] = []
+
+    def ask(question: str) -> str:
+        asked.append(question)
+        return "not the words"
+
+    attempts = Passphrases(ask=ask).attempts("key.pem")
+    next(attempts)
+    next(attempts)
+    assert asked == [
+        "Passphrase of key.pem: ",
+        "That passphrase is wrong. Passphrase of key.pem: ",
+    ]
+
+
+@pytest.mark.parametrize(
+    "words", [("publish", "wanted"), ("revoke", "wanted", "--entry", "E-1"), ("report", "wanted")]
+)
+def test_passphrases_are_asked_for_before_progress_is_shown(
+    world: HubWorld, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    publish(world, Roll([1, 2]))
+    seen: list[str] = []
+
+    @contextmanager
+    def watched() -> Iterator[Progress]:
+        yield lambda *_: seen.append("progress")
+
+    def ask(_: str) -> str:
+        seen.append("question")
+        return WORDS
+
+    for command in ("publish", "revoke"):
+        monkeypatch.setattr(f"agent.hub.commands.{command}.bars", watched)
+    world.ask = ask
+    more = ("--rekey",) if words[0] == "publish" else ()
+    world(*words, *more, passphrases=False)
+    assert seen[0] == "question"
+    assert "question" not in "".join(seen).partition("progress")[2]
+    assert ("progress" in seen) == (words[0] != "report")
+
+
+def test_nothing_is_drawn_before_there_is_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with bars() as progress:
+        assert terminal.getvalue() == ""
+        progress("encrypting shards", 1, 2)
+    assert "encrypting shards" in terminal.getvalue()
