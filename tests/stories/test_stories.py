@@ -54,3 +54,11 @@ def test_lock_step_and_a_plain_film_give_the_same_alerts(tmp_path: Path, footage
     # Updates tell of a similarity that rose, and the film is compressed by another encoder.
     assert matches(plain) == matches(first) == {"E-1", "E-2"}
     assert first.report["frames"]["processed"] == plain.report["frames"]["processed"] == len(told)
+
+
+def test_an_agent_that_finds_nobody_fails_the_story(tmp_path: Path, footage: Path) -> None:
+    deaf = TWO.model_copy(update={"settings": {"decision.threshold": 0.95}})
+    played = Play("two", deaf, tmp_path, footage).run()
+    assert "0 appearances found, at least 2 expected" in played.problems
+    assert played.score["missed"] == 2
+    assert played.report["tracks"] >= 3
