@@ -130,7 +130,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         health.soon()
 
     limit = limits_of(config, lists.vault)
-    monitor = fpir_watch(context, limit(rules.book.policy))
+    monitor = fpir_watch(context, lambda: rules.book.policy.target_fpir)
     actions = Actions(
         acknowledged=lambda event: delivery.acknowledged(event),  # noqa: PLW0108 -- made below
         disarm=lambda reason: mailbox.post(Disarm(reason, uid, Cause.COMMAND)),

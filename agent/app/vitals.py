@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agent import __version__
 from agent.adapters.announced_topics import AnnouncedTopics
@@ -26,7 +26,7 @@ from agent.delivery.home_assistant import discovery
 from agent.errors import BodycamError, DiskError
 from agent.messages import iso_utc
 from agent.messages.health import FalseAlerts, GovernorHealth, ListHealth
-from agent.policy import Limits, Policy
+from agent.policy import Policy
 from agent.policy.fpir_monitor import Sprt
 from agent.ports import Clock, Transport
 from agent.ports.hardware import Hardware
@@ -41,6 +41,9 @@ from agent.runtime.health import Conditions, HealthReporter, Sources
 from agent.runtime.inbound import Inbound
 from agent.runtime.sync_loop import SyncLoop
 from agent.values import Wall, WatchlistRef
+
+_WORST_FPIR: Final = 0.3
+"""A test against three times a target needs one below a third."""
 
 
 class Upkeep:
@@ -60,10 +63,12 @@ class Upkeep:
             job()
 
 
-def fpir_watch(context: Context, limits: Limits) -> FpirWatch:
-    """The running monitor of false alerts, with the counts of earlier runs."""
+def fpir_watch(context: Context, target_fpir: Callable[[], float]) -> FpirWatch:
+    """The running monitor of false alerts, with the counts of earlier runs, held to the target of
+    the policy in force.
+    """
     return FpirWatch(
-        lambda: Sprt(limits.target_fpir),
+        lambda: Sprt(min(target_fpir(), _WORST_FPIR)),
         context.config.monitor.fragmentation,
         FpirFile(context.state_dir / "fpir.json"),
         clock=context.clock,
