@@ -77,6 +77,7 @@ class Crowd(_Part):
     speed_m_s: tuple[float, float] = Field((0.9, 1.5), description="0, 0: they stand.")
     direction: Literal["towards", "away", "both"] = "both"
     look: Literal["camera", "ahead"] = "ahead"
+    height_m: tuple[float, float] = Field((1.58, 1.9), description="Of the people.")
     rows: int = Field(0, ge=0, le=20, description="Stand in so many rows, as on steps; 0: by lot.")
     row_rise_m: float = Field(0.4, ge=0, le=1)
 

@@ -104,7 +104,7 @@ def _crowd(story: Story, seed: int) -> list[Extra]:
                 "",
                 ((0.0, x, z), end if speed > _STILL_M_S else (story.seconds, x, z)),
                 crowd.look,
-                float(rng.uniform(1.58, 1.90)),
+                float(rng.uniform(*crowd.height_m)),
                 up,
                 int(rng.integers(0, 60)),
                 float(rng.uniform()),

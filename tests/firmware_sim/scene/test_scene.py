@@ -14,6 +14,8 @@ from firmware_sim.scene.extras import Extra
 from firmware_sim.scene.scene import Scene, SceneSetup
 from firmware_sim.scene.truth import SeenPerson
 from firmware_sim.scene.wearer import Leg
+from firmware_sim.story.loading import load_story
+from firmware_sim.story.staging import stage
 
 BASE = SceneSetup(
     seed=1,
@@ -146,3 +148,10 @@ def test_infrared_falls_off_with_the_distance(footage: Path) -> None:
         return float(image[top:bottom, left:right].mean())
 
     assert brightness(1.5) > 1.3 * brightness(6.0)
+
+
+def test_the_story_of_a_hundred_faces_shows_a_hundred(footage: Path) -> None:
+    truth = Scene(stage(load_story("hundred-faces")[1]), footage).frame(5)[1]
+    assert len(truth.people) == len(truth.passing) == 100
+    assert min(seen.visible for seen in truth.people) >= 0.5
+    assert min(seen.width_px for seen in truth.people) >= 32
