@@ -16,7 +16,7 @@ from agent.hub.changes import check_policy, over, unit
 from agent.hub.list_values import PhotoRow
 from agent.hub.photo_judge import OpenModels, recipe
 from agent.hub.photo_ledger import Ledger
-from agent.hub.photo_sources import Photograph, read_photographs
+from agent.hub.photo_sources import Photograph, listed, read_photographs, skipped
 from agent.hub.photo_workers import Studio
 from agent.hub.photographs import Enroller, Enrolment, Maker
 from agent.hub.progress import Progress
@@ -68,6 +68,7 @@ class Gathered:
         enrolment: of photographs; None for vectors.
         photos: behind the entries.
         over: how many entries were left out because their time is over.
+        skipped: what of a folder was not looked at.
     """
 
     columns: Columns | None
@@ -75,6 +76,7 @@ class Gathered:
     enrolment: Enrolment | None = None
     photos: tuple[PhotoRow, ...] = ()
     over: int = 0
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def from_photographs(
         for one in done.accepted
     )
     columns = None if done.columns is None else unit(done.columns)
-    return Gathered(columns, networks.embedder.space, done, rows, ended)
+    return Gathered(columns, networks.embedder.space, done, rows, ended, skipped(source))
 
 
 def from_vectors(
@@ -174,18 +176,21 @@ def from_vectors(
 
 def _allowed(photos: Sequence[Photograph], rules: Rules) -> tuple[list[Photograph], int]:
     """Those whose time is not over, and how many entries were left out."""
-    checked: set[str] = set()
-    ended: set[str] = set()
-    for meta in (photo.meta for photo in photos):
-        if meta.entry in checked:
-            continue
-        checked.add(meta.entry)
-        try:
-            rules.policy.check_entry(basis=meta.basis, purpose=meta.purpose)
-        except RefusedError as error:
-            raise RefusedError(f"entry {meta.entry!r}: {error}") from None
-        if meta.not_after <= rules.now:
-            ended.add(meta.entry)
-    if ended and not rules.may_be_over:
-        raise RefusedError(f"entry {min(ended)!r}: its time (not_after) is over already")
+    first = {photo.meta.entry: photo for photo in reversed(photos)}
+    ended = {name for name, one in first.items() if one.meta.not_after <= rules.now}
+    problems = [_forbidden(one, rules.policy) for one in reversed(first.values())]
+    if not rules.may_be_over:
+        over_already = "its time (not_after) is over already"
+        problems += [f"{first[name].where}: {over_already}" for name in sorted(ended)]
+    if found := [one for one in problems if one]:
+        raise RefusedError(listed(found))
     return [photo for photo in photos if photo.meta.entry not in ended], len(ended)
+
+
+def _forbidden(photo: Photograph, policy: Policy) -> str:
+    """Why its entry may not be on a list; empty when it may."""
+    try:
+        policy.check_entry(basis=photo.meta.basis, purpose=photo.meta.purpose)
+    except RefusedError as error:
+        return f"{photo.where}: {error}"
+    return ""

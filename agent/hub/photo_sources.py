@@ -13,6 +13,7 @@ entries comes from the command line, or from `DIR/grounds.csv` with the columns 
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ from agent.watchlist.entries import EntryMeta, entry_meta
 GROUNDS: Final = ("basis", "purpose", "authorisation", "priority", "not_before", "not_after")
 FIELDS: Final = ("entry", "subject", *GROUNDS)
 GROUNDS_FILE: Final = "grounds.csv"
+LAYOUT: Final = "a folder holds one folder per subject, with photographs as " + " ".join(
+    sorted(SUFFIXES)
+)
+_SHOWN: Final = 20
 _OPTIONAL: Final = ("priority", "not_before")
 
 
@@ -37,10 +42,18 @@ class Photograph:
     Attributes:
         path: of the file.
         meta: of the entry.
+        line: where it is named, such as `list.csv: line 3`; empty in a folder.
     """
 
     path: Path
     meta: EntryMeta
+    line: str = ""
+
+    @property
+    def where(self) -> str:
+        """Of its entry, for a message."""
+        entry = f"entry {self.meta.entry!r}"
+        return f"{self.line}: {entry}" if self.line else entry
 
 
 def read_photographs(source: Path, defaults: Mapping[str, str]) -> list[Photograph]:
@@ -68,17 +81,61 @@ def read_photographs(source: Path, defaults: Mapping[str, str]) -> list[Photogra
 
 def _from_csv(path: Path, defaults: Mapping[str, str]) -> Iterator[Photograph]:
     seen: dict[str, tuple[int, EntryMeta]] = {}
+    problems: list[str] = []
     for line, row in _lines(path, ("image", *FIELDS), defaults):
-        if not row.get("image"):
-            raise DataError(f"{path}: line {line}: names no image")
-        meta = _meta(path, line, row, defaults)
-        first, same = seen.setdefault(meta.entry, (line, meta))
-        if same != meta:
-            raise DataError(
-                f"{path}: line {line}: entry {meta.entry!r} is not what line {first} says of it "
-                f"({', '.join(_differ(same, meta))})"
-            )
-        yield Photograph(path.parent / row["image"], meta)
+        with _collected(problems):
+            yield _photograph(path, line, row, defaults, seen)
+    if problems:
+        raise DataError(listed(problems))
+
+
+@contextlib.contextmanager
+def _collected(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        problems.append(str(error))
+
+
+def _photograph(
+    path: Path,
+    line: int,
+    row: Mapping[str, str],
+    defaults: Mapping[str, str],
+    seen: dict[str, tuple[int, EntryMeta]],
+) -> Photograph:
+    if not row.get("image"):
+        raise DataError(f"{path}: line {line}: names no image")
+    meta = _meta(path, line, row, defaults)
+    first, same = seen.setdefault(meta.entry, (line, meta))
+    if same != meta:
+        raise DataError(
+            f"{path}: line {line}: entry {meta.entry!r} is not what line {first} says of it "
+            f"({', '.join(_differ(same, meta))})"
+        )
+    return Photograph(path.parent / row["image"], meta, f"{path}: line {line}")
+
+
+def listed(problems: Sequence[str]) -> str:
+    """One problem a line, the first of them."""
+    more = len(problems) - _SHOWN
+    return "\n".join([*problems[:_SHOWN], *([f"and {more} more like these"] if more > 0 else [])])
+
+
+def skipped(source: Path) -> tuple[str, ...]:
+    """What of a folder gives no photograph, relative to it; hidden files are nobody's."""
+    if not source.is_dir():
+        return ()
+    loose, empty = [], []
+    for one in sorted(source.iterdir()):
+        if one.is_dir():
+            inside = [path for path in one.iterdir() if not path.name.startswith(".")]
+            good = [path for path in inside if path.suffix.lower() in SUFFIXES]
+            loose += sorted(f"{one.name}/{path.name}" for path in inside if path not in good)
+            empty += [] if good else [f"{one.name}/ (no photograph)"]
+        elif one.name != GROUNDS_FILE and not one.name.startswith("."):
+            loose.append(one.name)
+    return (*empty, *loose)
 
 
 def _from_folder(folder: Path, defaults: Mapping[str, str]) -> Iterator[Photograph]:

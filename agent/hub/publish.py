@@ -52,6 +52,19 @@ class Publisher:
     policy: Policy
     progress: Progress
 
+    def check_end(self, not_after: float, now: float) -> None:
+        """Whether a list may end then; wall seconds.
+
+        Raises:
+            RefusedError: it may not.
+        """
+        longest = self.policy.max_list_age_s
+        if not now < not_after <= now + longest:
+            raise RefusedError(
+                f"the list must end in the future, and the policy {self.policy.name} allows "
+                f"{longest / _DAY_S:g} days at most: choose --valid-days or --list-not-after"
+            )
+
     @contextlib.contextmanager
     def alone(self, folder: Path) -> Iterator[None]:
         """No other command changes a list meanwhile.
@@ -153,7 +166,7 @@ class Publisher:
         self.devices.forget(list_id)
 
     def _draft(self, record: ListRecord, present: Present, order: Order, now: float) -> Draft:
-        self._check_end(order.not_after, now)
+        self.check_end(order.not_after, now)
         columns = order.columns.take(~over(order.columns, now))
         check_policy(columns, self.policy, now)
         everything = (
@@ -174,14 +187,6 @@ class Publisher:
             self.devices.recipients(record.id),
             tuple(key.keyid for key in keys),
         )
-
-    def _check_end(self, not_after: float, now: float) -> None:
-        longest = self.policy.max_list_age_s
-        if not now < not_after <= now + longest:
-            raise RefusedError(
-                f"the list must end in the future, and the policy {self.policy.name} allows "
-                f"{longest / _DAY_S:g} days at most: choose --valid-days or --not-after"
-            )
 
     def _check(self, version: Version, draft: Draft) -> None:
         """What a device will hold it to."""

@@ -124,6 +124,12 @@ def _photograph_lines(enrolment: Enrolment, folder: Path) -> list[str]:
             for reason, count in sorted(by_reason(enrolment.rejected).items())
         )
         lines.append(f"NOT on the list: {rejected} photographs ({reasons}); {folder / REJECTED}")
+        lines += [
+            f"  {one.image} (entry {one.entry}): {'; '.join(why.text for why in one.why)}"
+            for one in enrolment.rejected[:_SHOWN]
+        ]
+        if rejected > _SHOWN:
+            lines.append(f"  and {rejected - _SHOWN} more")
     if enrolment.without:
         names = ", ".join(enrolment.without[:_SHOWN])
         more = len(enrolment.without) - _SHOWN

@@ -159,6 +159,8 @@ def _problem(item: Any) -> str:
         message = "missing"
     elif item["type"] == "string_pattern_mismatch":
         message = "use letters, digits and _ . : - only (an opaque id, never a name)"
+    elif path == "priority":
+        message = "a whole number from 0 to 1000; alerts of a higher one are sent first"
     elif item["type"] == "extra_forbidden":
         message = "no such field"
     return f"{path}: {message}" if path else message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,7 @@ from agent.hub.gather import (
 )
 from agent.hub.lists import check_name
 from agent.hub.near_duplicates import default_similarity
-from agent.hub.photo_sources import GROUNDS
+from agent.hub.photo_sources import GROUNDS, LAYOUT
 from agent.hub.progress import Progress, bars
 from agent.hub.readers import readers_of_several, several_line
 from agent.hub.served import say_behind
@@ -33,6 +34,7 @@ from agent.watchlist.entries import wall_time
 
 _DAY_S: Final = 86_400.0
 _VALID_DAYS: Final = 7.0
+_SHOWN: Final = 10
 _DESCRIPTION: Final = """\
 The next version of a list: made, signed, encrypted and put into the public folder.
 Without a source the list stays as it is and gets a new manifest, a new end, and envelopes for the
@@ -44,6 +46,10 @@ several templates), or as a folder with one folder of photographs per subject; t
 below, or DIR/grounds.csv with the same columns but image, say why they are listed. A photograph is
 judged once: a run that was killed goes on where it was. Photographs that are refused are listed
 with their reasons, and the list is published without them unless --strict.
+
+`entry` may be left empty and is then SUBJECT-1. `priority` is a whole number from 0 (the default)
+to 1000: alerts of a higher one are sent first. Times are 2026-12-31 (not_after includes that day;
+UTC) or 2026-12-31T18:00:00Z. A list lasts as long as the policy allows: 31 days for field tests.
 """
 _EXAMPLES: Final = """examples:
   bodycam-hub publish wanted --photos wanted.csv
@@ -117,6 +123,8 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
     _check(args)
     with bars() as progress, open_desk(context, progress) as desk:
         _check_new(args, desk)
+        begin = context.clock.wall()
+        desk.publisher.check_end(_end(args, begin), begin)
         desk.ready()
         networks = shipped_networks(args.models_dir, context.state_dir, args.precision)
         gathered = _gathered(args, desk, networks, context.clock.wall(), progress)
@@ -157,13 +165,16 @@ def _issue(
     if not refused:
         facts = desk.issue(record, composer, now)
         told, lines = facts_json(record, facts) | {"published": True}, facts_lines(record, facts)
+    skipped = gathered.skipped if gathered else ()
     write_run(folder, enrolment, composer.found, when=now)
     if context.json:
-        print_json(told | run_json(enrolment, composer.found))
+        print_json(told | {"skipped": skipped} | run_json(enrolment, composer.found))
     else:
         print("\n".join(lines))
     if gathered and gathered.over:
         say(f"left out: {gathered.over} entries whose time is over")
+    if skipped:
+        say(f"NOT looked at: {', '.join(skipped[:_SHOWN])}{_more(skipped)}; {LAYOUT}")
     for line in run_lines(enrolment, composer.found, folder):
         say(line)
     several = readers_of_several(desk.hub.devices, desk.lists.made())
@@ -172,6 +183,10 @@ def _issue(
     if not refused:
         say_behind(desk.hub, context)
     return int(Exit.DATA if refused else Exit.OK)
+
+
+def _more(some: Sequence[str]) -> str:
+    return f" and {len(some) - _SHOWN} more" if len(some) > _SHOWN else ""
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from agent.errors import DataError, MissingFileError
-from agent.hub.photo_sources import read_photographs
+from agent.hub.photo_sources import read_photographs, skipped
 
 GROUNDS = {
     "basis": "consent",
@@ -62,6 +62,42 @@ def test_a_bad_line_is_named_by_its_number(tmp_path: Path, line: str, says: str)
     with pytest.raises(DataError) as caught:
         read_photographs(path, {})
     assert says in str(caught.value)
+
+
+def test_every_bad_line_is_named_at_once(tmp_path: Path) -> None:
+    bad = ["a.jpg,E-2,S-2,,test,A-1,0,,2027-01-01", "a.jpg,E-3,S-3,consent,test,A-1,0,,soon"]
+    path = write(tmp_path / "list.csv", HEADER + "\n".join(bad) + "\n")
+    with pytest.raises(DataError) as caught:
+        read_photographs(path, {})
+    first, second = str(caught.value).splitlines()
+    assert "line 2: entry 'E-2': basis: missing" in first
+    assert "line 3: entry 'E-3': not_after: 'soon'" in second
+    path = write(tmp_path / "list.csv", HEADER + (bad[0] + "\n") * 50)
+    with pytest.raises(DataError, match=r"line 21: .*\nand 30 more like these$"):
+        read_photographs(path, {})
+
+
+@pytest.mark.parametrize("priority", ["normal", "99999", "-1", "1.5"])
+def test_what_a_priority_is(tmp_path: Path, priority: str) -> None:
+    line = f"a.jpg,E-2,S-2,consent,test,A-1,{priority},,2027-01-01\n"
+    with pytest.raises(DataError, match="priority: a whole number from 0 to 1000"):
+        read_photographs(write(tmp_path / "list.csv", HEADER + line), {})
+
+
+def test_what_gives_no_photograph_is_told(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path)
+    (folder / "S-3").mkdir()
+    for name in ("loose.jpg", "S-2/d.HEIC", ".DS_Store", "S-3/e.tiff"):
+        write(folder / name, "")
+    write(folder / "grounds.csv", "subject\n")
+    assert skipped(folder) == (
+        "S-3/ (no photograph)",
+        "S-1/notes.txt",
+        "S-2/d.HEIC",
+        "S-3/e.tiff",
+        "loose.jpg",
+    )
+    assert skipped(folder / "grounds.csv") == ()
 
 
 def test_the_command_line_fills_columns_that_are_missing(tmp_path: Path) -> None:

@@ -197,6 +197,8 @@ def test_the_policy_refuses_an_entry_by_name(
 def test_a_list_must_end_within_the_policy(world: HubWorld) -> None:
     with pytest.raises(RefusedError, match="31 days at most"):
         publish(world, Roll(numbers(3)), "--valid-days", "32")
+    with pytest.raises(RefusedError, match="--valid-days or --list-not-after"):
+        world("publish", "wanted", "--photos", world.folder / "not read", "--valid-days", "32")
     with pytest.raises(RefusedError, match="must end in the future"):
         publish(world, Roll(numbers(3)), "--list-not-after", "2020-01-01")
     with pytest.raises(UsageError, match="--valid-days: a number of days"):

@@ -137,10 +137,14 @@ def test_after_a_revocation_no_report_names_anybody(world: HubWorld) -> None:
 
 def test_policy_and_time_are_checked_before_any_template_is_made(world: HubWorld) -> None:
     path = sheet(world.folder, people(world.folder, 1, 2))
-    path.write_text(path.read_text().replace("S-2,consent", "S-2,curiosity"))
+    text = path.read_text().replace("S-1,consent", "S-1,whim")
+    path.write_text(text.replace("S-2,consent", "S-2,curiosity"))
     with open_desk(world.context()) as desk:
-        with pytest.raises(RefusedError, match=r"entry 'E-2': basis 'curiosity' is not allowed"):
+        with pytest.raises(RefusedError) as caught:
             gather(world, desk, path)
+        first, second = str(caught.value).splitlines()
+        assert "line 2: entry 'E-1': basis 'whim' is not allowed by the policy" in first
+        assert "line 3: entry 'E-2': basis 'curiosity' is not allowed by the policy" in second
         assert desk.ledger.database.read("SELECT * FROM photograph") == []
 
 

@@ -42,7 +42,9 @@ def test_every_reason_is_in_the_report_and_the_first_one_counts() -> None:
     assert [row["reason"] for row in told["rejected"]] == ["pose", "blurred"]
     lines = run_lines(enrolment(2, 1.0), None, Path("reports"))
     assert lines[1] == "NOT on the list: 1 photographs (1 pose); reports/rejected.csv"
-    assert lines[2].endswith("without one good photograph: E-2")
+    assert lines[2].startswith("  ")
+    assert "(entry E-2): " in lines[2]
+    assert lines[3].endswith("without one good photograph: E-2")
 
 
 def test_many_near_duplicates_are_counted_and_the_most_alike_named() -> None:
