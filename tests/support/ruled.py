@@ -138,6 +138,14 @@ class Ruled:
     def alerts(self) -> int:
         return self.rig.outbox.depth()
 
+    def found_under(self, name: str) -> int:
+        """Alerts on disk that the authorisation can be named for."""
+        parts = self.rig.events.of_authorisation(name)
+        return sum(
+            any(one.payload[at:].startswith(part) for part, at in parts)
+            for one in self.rig.outbox.pending(10_000)
+        )
+
     def close(self) -> None:
         self.rig.outbox.close()
 
