@@ -40,14 +40,15 @@ class Lookout:
 
     def here(self, list_id: str) -> Circumstances:
         """What is so now, while this list is in service."""
-        now = self._clock.monotonic()
+        fix = None if self._places is None else self._places.latest()
+        now = self._clock.monotonic()  # after the fix: one from the future would count for none
         if self._asked is None or not 0 <= now - self._asked < _SIGNS_EVERY_S:
             self._signs, self._asked = self._ask_signs(), now
         return Circumstances(
             wall=self._clock.wall(),
             now=now,
             signs=self._signs,
-            fix=None if self._places is None else self._places.latest(),
+            fix=fix,
             list_id=list_id,
             fpir=self._fpir_exceeded() or "",
         )
