@@ -48,6 +48,21 @@ class Device:
     ack_key: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class OpenToken:
+    """A token that was given out; nothing of the token itself.
+
+    Attributes:
+        device: id of the camera it is for.
+        unlock: where the key of its store will come from.
+        not_after: wall seconds.
+    """
+
+    device: str
+    unlock: str
+    not_after: float
+
+
 class Devices:
     """The register of devices in the hub's database."""
 
@@ -115,9 +130,21 @@ class Devices:
             UsageError: there is none of that name.
         """
         found = self.find(name)
-        if found is None:
-            raise UsageError(f"no such device: {name} (see `bodycam-hub devices list`)")
-        return found
+        if found is not None:
+            return found
+        if any(token.device == name for token in self.tokens()):
+            raise UsageError(
+                f"{name}: was given a token and is not registered yet; bring its answer: "
+                "`bodycam-hub devices add`"
+            )
+        raise UsageError(f"no such device: {name} (see `bodycam-hub devices list`)")
+
+    def tokens(self) -> list[OpenToken]:
+        """Tokens that were not answered yet, by name; also those whose time is over."""
+        rows = self._database.read(
+            "SELECT device, unlock, not_after FROM token WHERE used_at IS NULL ORDER BY device"
+        )
+        return [OpenToken(*row) for row in rows]
 
     def latest(self, name: str) -> Device:
         """The device of that name, removed or not, as it was provisioned last.

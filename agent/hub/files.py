@@ -59,6 +59,22 @@ class Disk:
             os.close(handle)
 
 
+def require_folder(path: Path) -> None:
+    """Nothing is put where a folder is not there, such as a stick that is not mounted.
+
+    Args:
+        path: of what will be written.
+
+    Raises:
+        MissingFileError: the folder that it lies in does not exist.
+    """
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise MissingFileError(
+            f"{path}: there is no folder {folder}; make it, or mount what it is on"
+        )
+
+
 def read_bounded(path: Path, limit: int) -> bytes:
     """A file of at most `limit` bytes.
 

@@ -13,6 +13,7 @@ from securesystemslib.signer import CryptoSigner, Key, SSlibKey
 
 from agent.adapters.sealing import key_id
 from agent.errors import DataError, MissingFileError, RefusedError
+from agent.hub.files import require_folder
 from agent.hub.keyfiles import KeyFiles, PrivateKey
 from agent.hub.roles import OFFLINE
 
@@ -55,9 +56,16 @@ class KeyRing:
         when: float,
         likes: Sequence[Path] | None = None,
     ) -> SSlibKey:
-        """Keep a key made elsewhere, for a role; its public half."""
+        """Keep a key made elsewhere, for a role; its public half.
+
+        Raises:
+            MissingFileError: the folder of offline keys is not there.
+            DiskError: it cannot be written.
+        """
         key = SSlibKey.from_crypto(private.public_key())
         path = self._folders(role)[0] / file_name(role, key.keyid)
+        if role in OFFLINE and likes is not None:
+            require_folder(path)
         self.files.save(path, private, offline=role in OFFLINE, when=when, likes=likes)
         self._opened[path] = private
         return key

@@ -28,7 +28,8 @@ class Passphrases:
     Raises:
         MissingFileError: no such file.
         RefusedError: others may read one of the files.
-        DataError: a file holds no passphrase.
+        UsageError: a file is empty.
+        DataError: a file holds something else.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Passphrases:
 
         Raises:
             RefusedError: none of them was right (the caller asked for one more).
+            UsageError: there is none, and nobody to ask.
         """
         known = [*self._given, *self._typed, *([self._offline] if self._offline else [])]
         yield from known
@@ -110,13 +112,13 @@ class Passphrases:
             raise UsageError(f"{kind}: the two passphrases differ; run the command again")
         return first
 
-    def _wrong(self, what: str) -> RefusedError:
+    def _wrong(self, what: str) -> RefusedError | UsageError:
         if self._given:
             return RefusedError(
                 f"{what}: none of the passphrases given opens it; give its own as well, with "
                 "another --passphrase-file"
             )
-        return RefusedError(
+        return UsageError(
             f"{what}: no terminal to ask for its passphrase; give --passphrase-file FILE"
         )
 
@@ -138,7 +140,9 @@ def _read(path: Path) -> str:
         line = read(path, _MAX_BYTES).decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise DataError(f"{path}: a passphrase is one line of UTF-8 text") from None
-    if not line or "\n" in line:
+    if not line:
+        raise UsageError(f"{path}: holds no passphrase; write one into its first line")
+    if "\n" in line:
         raise DataError(f"{path}: expected one line, the passphrase")
     return line
 

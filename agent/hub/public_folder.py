@@ -68,10 +68,14 @@ class PublicFolder:
         """Content of a target.
 
         Raises:
-            MissingFileError: its file is gone.
-            DataError: its file was changed.
+            DataError: its file is gone, or was changed.
         """
         file = self._target(target)
+        if not file.exists():
+            raise DataError(
+                f"{file} is published and gone: restore it from a copy of the public folder, such "
+                "as the one that is served"
+            )
         data = read_bounded(file, target.length)
         with refused_metadata(str(file)):
             target.verify_length_and_hashes(data)

@@ -6,16 +6,23 @@ import base64
 from pathlib import Path
 from typing import Final, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agent.errors import DataError, UsageError
 from agent.hub.files import Disk, read_bounded
-from agent.messages.provisioning import MAX_FILE
+from agent.messages.provisioning import MAX_FILE, Url
 
 Model = TypeVar("Model", bound=BaseModel)
 _GROUP: Final = 4
 _LINE: Final = 8
 _DAY_S: Final = 86_400.0
+_ID: Final = "letters, digits, `.`, `-` and `_`, at most 64, and a letter or digit first"
+_PATTERNS: Final = {
+    "device": _ID,
+    "agency": _ID,
+    "url": "write https://HOST/PATH (or http://), without spaces",
+}
+_URL: Final = TypeAdapter(Url)
 
 
 def grouped(digest: str) -> tuple[str, str]:
@@ -39,7 +46,7 @@ def read_message(path: Path, kind: type[Model]) -> Model:
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
-        raise DataError(f"{path}: not a {_words(kind)}: {first_problem(error)}") from None
+        raise DataError(f"{path}: no {_words(kind)}: {first_problem(error)}") from None
 
 
 def checked(kind: type[Model], values: dict[str, object]) -> Model:
@@ -67,7 +74,28 @@ def first_problem(error: ValidationError) -> str:
     """The first of pydantic's findings, in one line."""
     one = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in one["loc"])
-    return f"{place}: {one['msg']}" if place else str(one["msg"])
+    said = str(one["msg"])
+    if one["type"] == "json_invalid":
+        said = "not JSON, or cut off"
+    elif one["type"] == "missing":
+        said = "is missing"
+    elif one["type"] == "extra_forbidden":
+        said = "is not known here"
+    elif one["type"] == "string_pattern_mismatch":
+        said = _PATTERNS.get(place, "has characters that it may not have")
+    return f"{place}: {said}" if place else said
+
+
+def check_url(url: str) -> None:
+    """Whether cameras could fetch from there.
+
+    Raises:
+        UsageError: they could not.
+    """
+    try:
+        _URL.validate_python(url)
+    except ValidationError:
+        raise UsageError(f"--url {url}: {_PATTERNS['url']}") from None
 
 
 def days_left(expires: float, now: float) -> float:

@@ -198,6 +198,7 @@ class Camera:
     """A device and its keys; `unlock` hub, so that it can ask for a release."""
 
     def __init__(self, folder: Path, file: ProvisioningFile) -> None:
+        self.file = file
         self.requests: list[ProvisioningRequest] = []
         passphrase = WORDS if file.unlock == "operator" else None
         self.identity = generate(folder, file, passphrase, commit=self.requests.append, cost=FAST)

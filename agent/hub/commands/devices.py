@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from agent.adapters.sealing import key_id
 from agent.cli.common import print_json, say
 from agent.errors import Exit, UsageError
+from agent.hub.commands.device_tokens import register_token, token, tokens
 from agent.hub.context import HubContext
 from agent.hub.devices import Device
 from agent.hub.files import locked, private_folder
 from agent.hub.hub import Hub, open_hub
 from agent.hub.lists_database import FILE as LISTS
 from agent.hub.lists_database import list_ids, list_names, live_lists
-from agent.hub.typed import base64_of, checked, grouped, read_message, write_message
+from agent.hub.typed import base64_of, checked, read_message, write_message
 from agent.messages import iso_utc
 from agent.messages.provisioning import (
-    ProvisioningFile,
     ProvisioningRequest,
     UnlockRelease,
     UnlockRequest,
 )
 
 _HOUR_S: Final = 3600.0
+_READING: Final = ("list", "tokens", "show")
 _EXAMPLES = """examples:
   bodycam-hub devices token CAM-7 --url https://lists.example.org --unlock hub --out CAM-7.json
   bodycam-hub devices add CAM-7.request.json
   bodycam-hub devices add CAM-8.request.json --list wanted
   bodycam-hub devices list --json
+  bodycam-hub devices tokens                          # given out, not answered yet
   bodycam-hub devices show CAM-7
   bodycam-hub devices release CAM-7 --request CAM-7.unlock.json --out CAM-7.release.json
   bodycam-hub devices assign CAM-7 --list wanted      # it may read that list alone
@@ -48,9 +50,7 @@ def register(subparsers: Any) -> None:
         "devices", help="bring cameras in, strike them off, unlock stores", epilog=_EXAMPLES
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    _register_token(
-        actions.add_parser("token", help="what a new device is given", epilog=_EXAMPLES)
-    )
+    register_token(actions.add_parser("token", help="what a new device is given", epilog=_EXAMPLES))
     add = actions.add_parser("add", help="register a device by its answer", epilog=_EXAMPLES)
     add.add_argument("request", metavar="REQUEST", type=Path, help="the file the device wrote")
     add.add_argument(
@@ -74,6 +74,7 @@ def register(subparsers: Any) -> None:
     )
     which.add_argument("--every-list", action="store_true", help="also those that are made later")
     actions.add_parser("list", help="every device, one a line", epilog=_EXAMPLES)
+    actions.add_parser("tokens", help="tokens that were not answered yet", epilog=_EXAMPLES)
     for name, summary in (("show", "one device"), ("remove", "strike a device off")):
         actions.add_parser(name, help=summary, epilog=_EXAMPLES).add_argument(
             "device", metavar="DEVICE"
@@ -93,86 +94,31 @@ def register(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace, context: HubContext) -> int:
     actions = {
-        "token": _token,
+        "token": token,
         "add": _add,
         "assign": _assign,
         "list": _list,
+        "tokens": tokens,
         "show": _show,
         "remove": _remove,
         "release": _release,
         "accept-older": _accept_older,
     }
     with closing(open_hub(context)) as hub:
-        if args.action in ("list", "show") and hub.database.older():
+        if args.action in _READING and hub.database.older():
             say(f"warning: {hub.database.older_line()}")
-        elif args.action not in ("list", "show", "accept-older"):
+        elif args.action not in (*_READING, "accept-older"):
             hub.database.require_newest()
         actions[args.action](args, context, hub)
     return int(Exit.OK)
 
 
-def _register_token(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("device", metavar="DEVICE", help="its id: letters, digits, `.`, `-`, `_`")
-    add("--url", help="where the public folder is served (default: as `init` was told)")
-    add("--unlock", choices=("device", "operator", "hub"), default="operator")
-    add("--hours", type=float, default=24.0, metavar="N", help="token is good for (default: 24)")
-    add("--out", metavar="FILE", type=Path, required=True, help="the provisioning file")
-
-
-def _token(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
-    url = args.url or hub.url
-    if not url:
-        raise UsageError("devices token: say where the public folder is served, with --url")
-    if not 0 < args.hours <= 24 * 30:
-        raise UsageError("devices token: --hours must be more than 0 and at most 720")
-    now = context.clock.wall()
-    folder = hub.repository.folder
-    root = folder.root_bytes(folder.load().root.signed.version)
-    values: dict[str, object] = {
-        "agency": hub.agency,
-        "device": args.device,
-        "url": url,
-        "root": base64_of(root),
-        "release_key": base64_of(hub.release_public),
-        "alert_key": base64_of(hub.alert_public),
-        "ack_key": base64_of(hub.ack_public),
-        "token": base64_of(bytes(32)),
-        "token_not_after": now + args.hours * _HOUR_S,
-        "unlock": args.unlock,
-    }
-    checked(ProvisioningFile, values)
-    token = hub.admission.issue_token(
-        args.device,
-        args.unlock,
-        not_after=now + args.hours * _HOUR_S,
-        randomness=context.randomness,
-        event_keys=(hub.alert_public, hub.ack_public),
-    )
-    message = checked(ProvisioningFile, values | {"token": base64_of(token)})
-    write_message(args.out, message, when=now)
-    _say_token(args, context, hashlib.sha256(root).hexdigest(), message.token_not_after)
-
-
-def _say_token(args: argparse.Namespace, context: HubContext, digest: str, end: float) -> None:
-    if context.json:
-        return print_json(
-            {
-                "device": args.device,
-                "file": str(args.out),
-                "root_sha256": digest,
-                "token_not_after": iso_utc(end),
-            }
-        )
-    print(f"{args.device}: wrote {args.out}; the token is good once, until {iso_utc(end)}")
-    print("fingerprint of the trust root, to be typed on the device, not read from the file:")
-    for line in grouped(digest):
-        print(f"  {line}")
-    return None
-
-
 def _add(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
     request = read_message(args.request, ProvisioningRequest)
+    known = hub.devices.find(request.device)
+    if known is not None and known.key_id == key_id(request.seal_key):
+        say(f"{known.name}: is registered already, with this very key; nothing was changed")
+        return print_json({"device": _row(hub, known), "publish": []}) if context.json else None
     release_key = hub.ring.release_key(hub.release_public)
     lists = list_ids(context.state_dir / LISTS, args.lists)
     device = hub.admission.add(request, release_key, lists=lists, now=context.clock.wall())
@@ -224,11 +170,16 @@ def _list(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
     rows = [_row(hub, device) for device in hub.devices.every()]
     if context.json:
         return print_json(rows)
+    names = list_names(context.state_dir / LISTS)
     line = "{name:<20} {key_id:<34} {unlock:<9} {added:<25} {lists}"
     heads = ("name", "key_id", "unlock", "added", "lists")
     print(line.format(**{name: name for name in heads}))
     for row in rows:
-        print(line.format(**{**row, "lists": ",".join(row["lists"]) or "all"}))
+        shown = ",".join(names.get(one, one) for one in row["lists"]) or "all"
+        print(line.format(**{**row, "lists": shown}))
+    for one in hub.devices.tokens():
+        over = "over since" if one.not_after <= context.clock.wall() else "good until"
+        say(f"{one.device}: not registered yet; its token is {over} {iso_utc(one.not_after)}")
     return None
 
 
@@ -293,6 +244,7 @@ def _row(hub: Hub, device: Device) -> dict[str, Any]:
         "seal_key": device.seal_key.hex(),
         "sign_key": device.sign_key.hex(),
         "unlock": device.unlock,
+        "every_list": not hub.devices.lists_of(device),
         "lists": hub.devices.lists_of(device),
         "added": iso_utc(device.added_at),
         "released": None if device.released_at is None else iso_utc(device.released_at),

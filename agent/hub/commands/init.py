@@ -12,10 +12,11 @@ from agent.cli.common import print_json, say
 from agent.errors import Exit, UsageError
 from agent.hub.commands.keys import key_rows
 from agent.hub.context import HubContext
+from agent.hub.files import require_folder
 from agent.hub.hub import Founding, Hub, create_hub, root_digest
 from agent.hub.passphrases import Passphrases
 from agent.hub.roles import Periods, RoleKeys, default_keys
-from agent.hub.typed import grouped
+from agent.hub.typed import check_url, grouped
 from agent.hub.vault import open_vault
 
 _SLUG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -58,6 +59,10 @@ def register(subparsers: Any) -> None:
 def run(args: argparse.Namespace, context: HubContext) -> int:
     if not _SLUG.fullmatch(args.agency):
         raise UsageError(f"--agency {args.agency}: letters, digits, `.`, `-` and `_`, at most 64")
+    if args.url:
+        check_url(args.url)
+    for folder in context.offline_dirs:
+        require_folder(folder)
     sizes = default_keys(RoleKeys(args.root_keys, args.root_threshold))
     founding = Founding(args.agency, args.url, sizes, Periods().changed(args.expires))
     passphrases = Passphrases(

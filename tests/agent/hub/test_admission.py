@@ -67,8 +67,10 @@ def test_a_token_is_good_once(world: HubWorld) -> None:
     camera = a_camera(world)
     path = camera.write(world.folder / "r")
     world("devices", "add", path)
+    assert "registered already" in world("devices", "add", path).err
+    other = Camera(world.folder / "others", camera.file)
     with pytest.raises(RefusedError, match="used already"):
-        world("devices", "add", path)
+        world("devices", "add", other.write(world.folder / "r2"))
     world("devices", "remove", "CAM-7")
     with pytest.raises(RefusedError, match="no token was given out"):
         world("devices", "add", path)
@@ -148,7 +150,7 @@ def test_a_hub_that_could_not_open_the_store_later_says_so_at_once(world: HubWor
 def test_a_file_that_is_no_request(world: HubWorld, content: str) -> None:
     path = world.folder / "r"
     path.write_text(content)
-    with pytest.raises(DataError, match="r: not a provisioning request: ") as error:
+    with pytest.raises(DataError, match="r: no provisioning request: ") as error:
         world("devices", "add", path)
     assert "\n" not in str(error.value)
 
@@ -219,3 +221,52 @@ def ask(world: HubWorld, camera: Camera, *, age: float = 0.0, name: str = "CAM-7
     Path(asked).write_text(request.model_dump_json())
     world("devices", "release", name, "--request", asked, "--out", answered)
     return UnlockRelease.model_validate_json(answered.read_bytes())
+
+
+def test_tokens_that_were_not_answered_yet_are_listed(world: HubWorld) -> None:
+    world.camera("CAM-1")
+    token = world.token("CAM-9", unlock="operator")
+    (row,) = world("devices", "tokens", "--json").json
+    assert (row["device"], row["unlock"]) == ("CAM-9", "operator")
+    assert "CAM-9: not registered yet; its token is good until" in world("devices", "list").err
+    with pytest.raises(UsageError, match="CAM-9: was given a token and is not registered yet"):
+        world("devices", "show", "CAM-9")
+    world.clock.advance(2 * DAY_S)
+    assert "its token is over since" in world("devices", "list").err
+    assert token.token.hex() not in world("devices", "tokens").out
+
+
+def test_a_token_is_not_given_out_into_a_folder_that_is_not_there(world: HubWorld) -> None:
+    with pytest.raises(MissingFileError, match="there is no folder"):
+        world("devices", "token", "CAM-9", "--out", world.folder / "nope" / "CAM-9.json")
+    assert not (world.folder / "nope").exists()
+    assert world("devices", "tokens", "--json").json == []
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "no provisioning request: not JSON, or cut off"),
+        ("{}", "agency: is missing"),
+        ('{"agency": "no spaces"}', "agency: letters, digits"),
+    ],
+)
+def test_what_is_wrong_with_a_request_is_said_in_plain_words(
+    world: HubWorld, content: str, says: str
+) -> None:
+    path = world.folder / "r"
+    path.write_text(content)
+    with pytest.raises(DataError, match=says):
+        world("devices", "add", path)
+
+
+def test_the_name_of_a_camera_is_explained(world: HubWorld) -> None:
+    with pytest.raises(UsageError, match="device: letters, digits"):
+        world.token("no spaces")
+
+
+def test_a_camera_that_reads_every_list_says_so(world: HubWorld) -> None:
+    world.camera("CAM-1")
+    world.camera("CAM-2", lists=("L-1",))
+    rows = world("devices", "list", "--json").json
+    assert [(row["every_list"], row["lists"]) for row in rows] == [(True, []), (False, ["L-1"])]

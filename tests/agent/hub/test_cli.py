@@ -63,6 +63,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (("init", "--agency", "no spaces please"), 64, "letters, digits"),
         (("init", "--agency", "x", "--root-keys", "1"), 64, "threshold"),
         (("init", "--agency", "x", "--expires", "root=x"), 64, "ROLE=DAYS"),
+        (("init", "--agency", "x", "--url", "ftp://nonsense"), 64, "write https://HOST/PATH"),
+        (("init", "--agency", "x", "--offline-dir", "/no-stick/keys"), 66, "no folder /no-stick"),
         (("status", "--passphrase-file", "/nowhere/words"), 66, "no hub here"),
         (("devices", "list"), 66, "run `bodycam-hub init`"),
     ],
@@ -149,6 +151,27 @@ def test_a_person_is_asked_for_the_words_of_each_kind_once(world: HubWorld) -> N
     world.ask = ask
     world("refresh", "targets", "policy", passphrases=False)
     assert [("offline" in question) for question in asked] == [True, False]
+
+
+def test_new_offline_keys_are_not_put_where_no_stick_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = HubWorld(tmp_path, capsys)
+    stick = tmp_path / "stick"
+    world.init("--offline-dir", str(stick))
+    stick.rename(tmp_path / "away")
+    with pytest.raises(MissingFileError, match=r"there is no folder .*mount what it is on"):
+        world(
+            *("rotate", "policy", "--lost", "--offline-passphrase-file", world.offline_words),
+            *("--offline-dir", stick, "--offline-dir", tmp_path / "away"),
+        )
+    assert not stick.exists()
+
+
+def test_without_a_terminal_every_command_says_so_alike(world: HubWorld) -> None:
+    for words in (("refresh",), ("lists",), ("rotate", "root"), ("rotate", "lists")):
+        with pytest.raises(UsageError, match="no terminal to ask for its passphrase"):
+            world(*words, passphrases=False)
 
 
 def test_init_twice_is_refused(world: HubWorld) -> None:
@@ -241,7 +264,7 @@ def test_status_finds_what_a_device_would_refuse(world: HubWorld) -> None:
     assert answer.code == 65
     assert "does not verify" in answer.json["problem"]
     path.unlink()
-    assert "no such file" in world("status", "--json").json["problem"]
+    assert "is published and gone: restore it" in world("status", "--json").json["problem"]
     (world.public / "metadata/timestamp.json").unlink()
     answer = world("status")
     assert answer.code == 65

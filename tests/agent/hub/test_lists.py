@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent.errors import DataError, RefusedError, UsageError
+from agent.hub.desk import open_desk
 from agent.hub.devices import Devices
 from agent.messages.bundle import envelopes_target, manifest_target
 from tests.support.hub_lists import Reader, Roll, entries, publish
@@ -40,8 +42,8 @@ def test_a_slip_of_the_keyboard_makes_no_second_list(world: HubWorld) -> None:
 
 def test_a_name_that_was_never_published_is_no_list_to_go_on_with(world: HubWorld) -> None:
     publish(world, Roll([1]))
-    with pytest.raises(RefusedError):
-        second(world, "--new", "--valid-days", "1000")
+    with open_desk(world.context()) as desk:  # as by a publication that was refused at its end
+        desk.lists.create("folk", now=world.now, randomness=os.urandom)
     with pytest.raises(UsageError, match="there are: wanted"):
         second(world)
 

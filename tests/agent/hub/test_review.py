@@ -127,7 +127,7 @@ def test_another_persons_key_or_passphrase_does_not_open(work, world) -> None:
 def test_the_hubs_passphrase_does_not_open_a_reviewers_key(work, world) -> None:
     stored = work.alert()
     work.reviewer("ann")
-    with pytest.raises(RefusedError, match="no terminal to ask"):
+    with pytest.raises(UsageError, match="no terminal to ask"):
         world("review", "decide", stored.id, "confirmed", "--reviewer", "ann", "--reason", "x")
 
 
