@@ -23,9 +23,15 @@ _RULE: Final = "reviewers_needed"
 
 @dataclass(frozen=True, slots=True)
 class Reviewers:
-    """The register of reviewers in the database of events."""
+    """The register of reviewers in the database of events.
+
+    Attributes:
+        database: of events.
+        least: different keys that the policy in force asks for.
+    """
 
     database: EventsDatabase
+    least: int = 1
 
     def add(self, name: str, path: Path, files: KeyFiles, *, now: float) -> Reviewer:
         """Make a reviewer's key.
@@ -107,7 +113,7 @@ class Reviewers:
     @property
     def needed(self) -> int:
         """Different keys that must confirm."""
-        return int(self.database.setting(_RULE) or 1)
+        return max(self.least, int(self.database.setting(_RULE) or 1))
 
     def require(self, needed: int, *, now: float) -> None:
         """From now on, for every event that is not yet confirmed or rejected, and for all others:

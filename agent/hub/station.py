@@ -20,6 +20,7 @@ from agent.hub.hub import Hub, open_hub
 from agent.hub.inbox import Inbox
 from agent.hub.opening import Opener
 from agent.hub.outcomes import Outcomes
+from agent.hub.policies import in_force
 from agent.hub.reviewers import Reviewers
 from agent.hub.vault import open_vault
 
@@ -39,6 +40,11 @@ class Station:
     @property
     def database(self) -> EventsDatabase:
         return self.store.database
+
+    @property
+    def reviewers(self) -> Reviewers:
+        """Who may decide; never fewer of them than the policy in force says."""
+        return Reviewers(self.database, in_force(self.hub).reviews)
 
     def ready(self) -> None:
         """Open the keys that receiving needs, so that it does not fail at the first event.
@@ -63,7 +69,7 @@ class Station:
     def outcomes(self, prefix: str) -> Outcomes:
         """Reviews as cameras are told of them, on topics that begin with `{prefix}/{agency}/`."""
         hub = self.hub
-        book = Casebook(hub.agency, self.store, Reviewers(self.database))
+        book = Casebook(hub.agency, self.store, self.reviewers)
         return Outcomes(book, hub.devices.every, self._signer, f"{prefix}/{hub.agency}")
 
     def _signer(self, device: Device) -> Signs:

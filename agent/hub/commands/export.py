@@ -13,7 +13,6 @@ from agent.errors import Exit, UsageError
 from agent.hub.casebook import Casebook
 from agent.hub.context import HubContext
 from agent.hub.export import device_facts, export_event, write_export
-from agent.hub.reviewers import Reviewers
 from agent.hub.station import Station, open_station
 from agent.hub.verify_export import Verified, verify_folder
 
@@ -52,7 +51,7 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
 
 def _export(args: argparse.Namespace, context: HubContext, station: Station) -> None:
     stored = station.store.get(args.event)
-    book = Casebook(station.hub.agency, station.store, Reviewers(station.database))
+    book = Casebook(station.hub.agency, station.store, station.reviewers)
     device = station.hub.database.read(
         "SELECT added_at, removed_at, ack_key FROM device WHERE key_id = ?", stored.device_key
     )

@@ -11,6 +11,7 @@ from agent.cli.common import print_json
 from agent.errors import Exit, UsageError
 from agent.hub.chain import log_lines
 from agent.hub.context import HubContext
+from agent.hub.policies import in_force
 from agent.hub.purge import hold, purge, release
 from agent.hub.station import Station, open_station
 from agent.messages import iso_utc
@@ -18,6 +19,7 @@ from agent.messages import iso_utc
 _DAY_S: Final = 86_400.0
 _EXAMPLES: Final = """examples:
   bodycam-hub purge --older-than 31
+  bodycam-hub purge --retention                        # as the policy says; daily, by a timer
   bodycam-hub purge --older-than 31 --dry-run --json
   bodycam-hub purge --authorisation WARRANT-9          # a court revoked it
   bodycam-hub purge --hold 01JD2Q8X4M0000000000000000 --reason "case 17/2026"
@@ -37,6 +39,11 @@ def register(subparsers: Any) -> None:
     add = parser.add_argument
     add("--older-than", metavar="DAYS", type=float, help="events received longer ago")
     add("--authorisation", metavar="ID", help="events raised under it")
+    add(
+        "--retention",
+        action="store_true",
+        help="events received longer ago than the policy in force keeps them",
+    )
     add("--dry-run", action="store_true", help="only count")
     add("--reason", metavar="TEXT", default="", help="of a hold")
     one = parser.add_mutually_exclusive_group()
@@ -59,7 +66,9 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
 
 
 def _check(args: argparse.Namespace) -> None:
-    deletes = args.older_than is not None or args.authorisation is not None
+    if args.retention and args.older_than is not None:
+        raise UsageError("purge: --retention and --older-than both say how old")
+    deletes = args.retention or args.older_than is not None or args.authorisation is not None
     if deletes and (args.hold or args.release or args.log):
         raise UsageError("purge: holds are set by themselves, without deleting")
     if args.older_than is not None and not 0 <= args.older_than <= 36_500:  # noqa: PLR2004
@@ -69,7 +78,8 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _purge(args: argparse.Namespace, context: HubContext, station: Station, now: float) -> None:
-    before = None if args.older_than is None else now - args.older_than * _DAY_S
+    days = in_force(station.hub).retention_days if args.retention else args.older_than
+    before = None if days is None else now - days * _DAY_S
     done = purge(
         station.store,
         received_before=before,

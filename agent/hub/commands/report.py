@@ -14,6 +14,7 @@ from agent.hub.desk import open_desk
 from agent.hub.events_database import FILE, EventsDatabase
 from agent.hub.events_report import hub_report
 from agent.hub.hub import open_hub
+from agent.hub.policies import in_force
 from agent.hub.report import report
 from agent.hub.reviewers import Reviewers
 
@@ -76,7 +77,7 @@ def _events(args: argparse.Namespace, context: HubContext) -> int:
             first=first,
             end=end,
             device=args.device,
-            needed=Reviewers(database).needed,
+            needed=Reviewers(database, in_force(hub).reviews).needed,
             now=context.clock.wall(),
         )
     tree = told.model_dump(mode="json")

@@ -19,7 +19,7 @@ from agent.hub.desk import open_desk
 from agent.hub.review_records import Reviewer
 from agent.hub.review_server import ReviewServer
 from agent.hub.review_site import ReviewSite
-from agent.hub.reviewers import Reviewers, key_path
+from agent.hub.reviewers import key_path
 from agent.hub.station import open_station
 from agent.messages import iso_utc
 
@@ -80,7 +80,7 @@ def open_casebook(context: HubContext) -> Iterator[Casebook]:
         as `open_station` and `open_desk`.
     """
     with open_station(context) as station, open_desk(context) as desk:
-        yield Casebook(station.hub.agency, station.store, Reviewers(station.database), desk)
+        yield Casebook(station.hub.agency, station.store, station.reviewers, desk)
 
 
 def _list(args: argparse.Namespace, context: HubContext, book: Casebook) -> None:

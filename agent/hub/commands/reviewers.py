@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.cli.common import print_json
-from agent.errors import Exit
+from agent.errors import Exit, RefusedError
 from agent.hub.context import HubContext
 from agent.hub.keyfiles import KeyFiles
 from agent.hub.passphrases import Passphrases
@@ -70,7 +70,7 @@ def reviewer_files(args: argparse.Namespace, context: HubContext) -> KeyFiles:
 def run(args: argparse.Namespace, context: HubContext) -> int:
     actions = {"add": _add, "list": _list, "remove": _remove, "rule": _rule}
     with open_station(context) as station:
-        actions[args.action](args, context, Reviewers(station.database))
+        actions[args.action](args, context, station.reviewers)
     return int(Exit.OK)
 
 
@@ -103,6 +103,8 @@ def _remove(args: argparse.Namespace, context: HubContext, reviewers: Reviewers)
 
 
 def _rule(args: argparse.Namespace, context: HubContext, reviewers: Reviewers) -> None:
+    if args.two_person == "off" and reviewers.least > 1:
+        raise RefusedError("the policy in force asks for two reviewers: publish another one first")
     if args.two_person:
         reviewers.require(2 if args.two_person == "on" else 1, now=context.clock.wall())
     needed = reviewers.needed

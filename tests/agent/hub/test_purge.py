@@ -188,3 +188,49 @@ def test_all_of_it_is_in_the_log(world, work) -> None:
 def test_usage(world, work, words) -> None:
     with pytest.raises(UsageError):
         world("purge", *words)
+
+
+def under(world, name: str) -> None:
+    """A policy is published."""
+    path = world.folder / "policy.yaml"
+    world("policy", "preset", name, "--days", "300", "--out", path)
+    world("policy", "publish", path)
+
+
+def test_what_is_revoked_takes_what_was_found_under_it_and_what_comes_late(world, work) -> None:
+    armed, sake = work.alert(armed_under="W-9"), work.alert(authorisation="W-9")
+    stays = work.alert(armed_under="W-8")
+    told = world("authorise", "revoke", "W-9", "--json").json
+    assert (told["events"], told["held"]) == (2, 0)
+    late = work.camera.event(work.camera.alert(armed_under="W-9"))
+    with hub_station(world) as hub:
+        taken = hub.take(work.camera.message(work.camera.sealed(late)))
+    assert not taken.stored  # it is not shown to anybody,
+    assert taken.answers  # and acknowledged all the same
+    assert remaining(world) == [stays.id]
+    with hub_station(world) as hub:
+        kept = hub.rows("SELECT count(*), total(length(payload)) FROM event WHERE purged NOTNULL")
+    assert kept == [(3, 0.0)]
+    assert {armed.id, sake.id}.isdisjoint(remaining(world))
+
+
+def test_retention_is_the_policys(world, work) -> None:
+    under(world, "eu-ai-act")
+    old = work.alert()
+    world.clock.advance(6 * DAY_S)
+    young = work.alert()
+    assert world("purge", "--retention", "--json").json["events"] == 0
+    world.clock.advance(1.1 * DAY_S)
+    assert world("purge", "--retention", "--json").json["events"] == 1
+    assert remaining(world) == [young.id]
+    assert old.id != young.id
+    with pytest.raises(UsageError, match="both say how old"):
+        world("purge", "--retention", "--older-than", "3")
+
+
+def test_as_many_reviewers_as_the_policy_says_whatever_the_rule(world, work) -> None:
+    assert world("reviewers", "rule", "--json").json == {"confirmations_needed": 1}
+    under(world, "eu-ai-act")
+    assert world("reviewers", "rule", "--json").json == {"confirmations_needed": 2}
+    with pytest.raises(RefusedError, match="asks for two reviewers"):
+        world("reviewers", "rule", "--two-person", "off")
