@@ -33,12 +33,12 @@ from firmware_sim.story.staging import entries, stage
 from tests.demo.stage import AGENT, ROOT, Stage, StageError
 from tests.stories.camera import Action, Gap, Shot, StoryCamera
 from tests.stories.surroundings import Surroundings
+from tests.stories.waiting import finished, until
 from tests.support.receiver import lines
 
 SUBSCRIBER = (sys.executable, "-m", "tests.stories.subscriber")
-_RUN_S, _ARRIVE_S, _START_S = 180.0, 20.0, 30.0
+_RUN_S, _ARRIVE_S = 180.0, 20.0
 _GROUNDS = ("--basis", "consent", "--purpose", "test", "--authorisation", "STORY-1")
-_NOTHING_SENT = 75
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Play:
         command = [*SUBSCRIBER, "--port", str(cast.broker.port)]
         command += ["--out", str(self._received), "--ready-file", str(ready)]
         process = cast.start("subscriber", command)
-        _until(ready.exists, "the subscriber is there", process)
+        until(ready.exists, "the subscriber is there", process)
 
     def _watch(self, around: Surroundings) -> tuple[float, dict[str, Any]]:
         """Capture time of the first frame, and the agent's report."""
@@ -145,10 +145,10 @@ class Play:
             self._lens.start()
             agent = self._agent(around, self._lens.url)
             if self._live:
-                _until(self._lens.over.is_set, "the story is over", agent, self._story.seconds + 60)
+                until(self._lens.over.is_set, "the story is over", agent, self._story.seconds + 60)
                 self._delivered()
                 agent.terminate()
-            _finished(agent, self._lens, self._run_s)
+            finished(agent, self._lens, self._run_s)
         finally:
             self._lens.close()
         return self._lens.start_at, self._report()
@@ -204,7 +204,7 @@ class Play:
         before = self._ask("report")["watchlist"]["version"]
         command = [*AGENT, "watchlist", "remove", entry, "--state-dir", str(self._state)]
         subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-        _until(lambda: self._ask("report")["watchlist"]["version"] > before, "the list changed")
+        until(lambda: self._ask("report")["watchlist"]["version"] > before, "the list changed")
 
     def _order(self, command: str) -> None:
         self._settle()
@@ -228,7 +228,7 @@ class Play:
             frames = self._ask("report")["frames"]
             return bool(frames["processed"] + frames["dropped"] >= shown)
 
-        _until(done, "every frame is worked on")
+        until(done, "every frame is worked on")
 
     def _ask(self, command: str, **fields: str) -> dict[str, Any]:
         request = ControlRequest.model_validate({"command": command, **fields})
@@ -289,28 +289,3 @@ def _alerts(got: list[dict[str, Any]]) -> list[tuple[str, str]]:
         if line["topic"].endswith("/match") and "entry" in line["payload"].get("data", {})
     }
     return list(once.values())
-
-
-def _finished(agent: subprocess.Popen[bytes], lens: StoryCamera, run_s: float) -> None:
-    deadline = time.monotonic() + run_s
-    while agent.poll() is None:
-        if lens.error is not None:
-            raise StageError(f"the story stopped: {lens.error!r}")
-        if time.monotonic() > deadline:
-            raise StageError(f"the agent did not end within {run_s:g} s")
-        time.sleep(0.05)
-    if agent.returncode not in (0, _NOTHING_SENT):
-        raise StageError(f"the agent ended with exit code {agent.returncode}")
-
-
-def _until(
-    holds: Callable[[], bool],
-    what: str,
-    process: subprocess.Popen[bytes] | None = None,
-    timeout_s: float = _START_S,
-) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        if time.monotonic() > deadline or (process is not None and process.poll() is not None):
-            raise StageError(f"never: {what}")
-        time.sleep(0.02)
