@@ -1,12 +1,45 @@
-"""Notices that `lists.sqlite` is missing or older than what is published."""
+"""Notices that `lists.sqlite` is missing, or it or `hub.sqlite` older than what is published."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from agent.errors import DataError
+from agent.hub.hub import Hub
 from agent.hub.lists_database import manifests
 from agent.hub.present import published_lists
 from agent.hub.repository import Repository
+
+
+def register_problem(hub: Hub) -> str | None:
+    """What is wrong with the register of cameras, and the mend; None when nothing is.
+
+    Raises:
+        MissingFileError, DataError: the public folder is not what it should be.
+    """
+    if hub.database.older() or hub.repository.folder.ahead_of_database():
+        return (
+            f"{hub.database.path} is an older copy: a camera that was removed since may be back in "
+            "it. Restore the newest copy, or without one look through `bodycam-hub devices list` "
+            "and then `bodycam-hub devices accept-older`"
+        )
+    return None
+
+
+def require_newest(hub: Hub) -> None:
+    """Nothing may be built on an older register.
+
+    Raises:
+        DataError: it is one; says what to do.
+    """
+    if problem := register_problem(hub):
+        raise DataError(problem)
+
+
+def accept_older(hub: Hub, *, now: float) -> None:
+    """From now on the register is the newest."""
+    hub.database.accept_older(now=now)
+    hub.repository.folder.catch_up()
 
 
 def lists_problem(path: Path, repository: Repository) -> str | None:

@@ -93,26 +93,13 @@ class HubDatabase(SettingsFile):
             db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_KEY, str(number)))
         self._write_mark(number, now)
 
+    @property
+    def path(self) -> Path:
+        return self._path
+
     def older(self) -> bool:
         """Whether devices were changed since this copy was made."""
         return self._generation() < self._marked()
-
-    def require_newest(self) -> None:
-        """Nothing may be built on an older copy.
-
-        Raises:
-            DataError: this is one; says what to do.
-        """
-        if self.older():
-            raise DataError(self.older_line())
-
-    def older_line(self) -> str:
-        """What to say of an older copy."""
-        return (
-            f"{self._path} is an older copy: cameras were added or removed since it was made, and "
-            "a removed one is back in it. Restore the newest copy, or without one look through "
-            "`bodycam-hub devices list` and then `bodycam-hub devices accept-older`"
-        )
 
     def accept_older(self, *, now: float) -> None:
         """From now on this copy is the newest."""

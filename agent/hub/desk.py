@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agent.errors import DataError
 from agent.hub.context import HubContext
-from agent.hub.copies import lists_problem
+from agent.hub.copies import lists_problem, require_newest
 from agent.hub.hub import Hub, open_hub
 from agent.hub.list_values import Facts, ListRecord
 from agent.hub.lists import Lists
@@ -97,7 +97,7 @@ def open_desk(
     """
     path = context.state_dir / FILE
     with closing(open_hub(context)) as hub:
-        hub.database.require_newest()
+        require_newest(hub)
         if not lost and (problem := lists_problem(path, hub.repository)):
             raise DataError(problem)
         with closing(ListsDatabase(path)) as database:

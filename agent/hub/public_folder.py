@@ -50,7 +50,7 @@ class PublicFolder:
         """
         number = self.root_version()
         root = self._read(number, "root", Root)
-        timestamp = self._parse(self._metadata(None, "timestamp"), Timestamp)
+        timestamp = self._timestamp()
         snapshot = self._read(timestamp.signed.snapshot_meta.version, "snapshot", Snapshot)
         with refused_metadata(str(self.path / "metadata")):
             versions = {
@@ -132,9 +132,28 @@ class PublicFolder:
             return False
         return path.name.startswith(".") or path.stat().st_mtime <= before
 
+    def ahead_of_database(self) -> bool:
+        """Whether more was published than the database remembers: it is an older copy. A kill
+        between a file and the note of it leaves one version.
+        """
+        newest = {"root": self.root_version(), "timestamp": self._timestamp().signed.version}
+        return any(version > self._floor(role) + 1 for role, version in newest.items())
+
+    def catch_up(self) -> None:
+        """The database remembers what is published now."""
+        newest = {"root": self.root_version(), "timestamp": self._timestamp().signed.version}
+        for role, version in newest.items():
+            self.database.set_setting(f"floor.{role}", str(max(version, self._floor(role))))
+
+    def _floor(self, role: str) -> int:
+        return int(self.database.setting(f"floor.{role}") or 0)
+
+    def _timestamp(self) -> Metadata[Timestamp]:
+        return self._parse(self._metadata(None, "timestamp"), Timestamp)
+
     def _check_floor(self, state: State) -> None:
         for role in ("root", "timestamp"):
-            newest = int(self.database.setting(f"floor.{role}") or 0)
+            newest = self._floor(role)
             version = state.of(role).signed.version
             if version < newest:
                 raise DataError(

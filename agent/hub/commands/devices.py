@@ -13,6 +13,7 @@ from agent.cli.common import print_json, say
 from agent.errors import Exit, UsageError
 from agent.hub.commands.device_tokens import register_token, token, tokens
 from agent.hub.context import HubContext
+from agent.hub.copies import accept_older, register_problem, require_newest
 from agent.hub.devices import Device
 from agent.hub.files import locked, private_folder
 from agent.hub.hub import Hub, open_hub
@@ -105,10 +106,10 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         "accept-older": _accept_older,
     }
     with closing(open_hub(context)) as hub:
-        if args.action in _READING and hub.database.older():
-            say(f"warning: {hub.database.older_line()}")
-        elif args.action not in (*_READING, "accept-older"):
-            hub.database.require_newest()
+        if args.action not in (*_READING, "accept-older"):
+            require_newest(hub)
+        elif problem := register_problem(hub):
+            say(f"warning: {problem}")
         actions[args.action](args, context, hub)
     return int(Exit.OK)
 
@@ -207,9 +208,9 @@ def _remove(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
 
 def _accept_older(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
     del args
-    if not hub.database.older():
+    if not register_problem(hub):
         raise UsageError("devices accept-older: hub.sqlite is no older copy")
-    hub.database.accept_older(now=context.clock.wall())
+    accept_older(hub, now=context.clock.wall())
     names = [one.name for one in hub.devices.every()]
     if context.json:
         return print_json({"devices": names})

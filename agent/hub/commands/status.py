@@ -14,10 +14,12 @@ from agent.cli.common import print_json
 from agent.errors import BodycamError, DataError, Exit
 from agent.hub.commands.keys import key_rows
 from agent.hub.context import HubContext
-from agent.hub.copies import lists_problem
+from agent.hub.copies import lists_problem, register_problem
 from agent.hub.hub import Hub, open_hub, root_digest
+from agent.hub.list_values import ListRecord
 from agent.hub.lists_database import FILE as LISTS
 from agent.hub.lists_database import list_names, live_lists
+from agent.hub.readers import readers_of_several, several_line
 from agent.hub.roles import ROLES
 from agent.hub.typed import days_left, grouped
 from agent.hub.verify import problem_of
@@ -66,8 +68,7 @@ def describe(hub: Hub, now: float, store: Path) -> dict[str, Any]:
             "roles": _roles(hub, now),
             "lists": _lists(hub, list_names(store)),
         }
-        older = hub.database.older_line() if hub.database.older() else None
-        problem = problem or older or lists_problem(store, hub.repository)
+        problem = problem or register_problem(hub) or lists_problem(store, hub.repository)
     except BodycamError as error:
         problem = problem or str(error)
         published = {"root": None, "roles": {}, "lists": []}
@@ -76,6 +77,7 @@ def describe(hub: Hub, now: float, store: Path) -> dict[str, Any]:
         "agency": hub.agency,
         **published,
         "devices": [{"name": one.name, "unlock": one.unlock} for one in devices],
+        "several_lists": _several(hub, published["lists"]),
         "publish": {name: list(why) for name, why in waiting.items()},
         "problem": problem,
     }
@@ -119,6 +121,12 @@ def _lists(hub: Hub, names: Mapping[str, str]) -> list[dict[str, Any]]:
     return found
 
 
+def _several(hub: Hub, lists: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """Cameras that may read more than one."""
+    records = [ListRecord(one["list"], one["name"] or one["list"], 0.0) for one in lists]
+    return readers_of_several(hub.devices, records)
+
+
 def _envelopes(hub: Hub, path: str) -> EnvelopeFile:
     try:
         return EnvelopeFile.model_validate_json(hub.repository.read_target(path))
@@ -145,6 +153,8 @@ def _show(answer: dict[str, Any]) -> None:
     names = {one["list"]: one["name"] for one in answer["lists"]}
     for one, reasons in answer["publish"].items():
         print(f"publish {names.get(one) or one}: {'; '.join(reasons)}")
+    if answer["several_lists"]:
+        print(several_line(answer["several_lists"]))
     print(answer["problem"] or "the public folder verifies")
 
 

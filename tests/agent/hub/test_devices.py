@@ -223,3 +223,21 @@ def test_a_kill_between_register_and_number_is_no_older_copy(world: HubWorld) ->
         hub.devices.remove("CAM-1", now=world.now)
     assert world("devices", "list", "--json").json == []
     assert world("status", "--json").json["problem"] is None
+
+
+def test_an_older_register_is_noticed_by_what_is_published_too(world: HubWorld) -> None:
+    """Where the number beside it was put back with it."""
+    world.camera("CAM-1")
+    publish(world, Roll([1]))
+    mark = world.state_dir / "hub.generation"
+    copy, number = copy_of(world), mark.read_bytes()
+    world("devices", "remove", "CAM-1")
+    for _ in range(2):
+        publish(world)
+    put_back(world, copy)
+    mark.write_bytes(number)
+    assert "hub.sqlite is an older copy" in world("status", "--json").json["problem"]
+    with pytest.raises(DataError, match="older copy"):
+        publish(world)
+    assert "older copy" in world("devices", "accept-older").err
+    assert world("status", "--json").json["problem"] is None

@@ -61,6 +61,13 @@ def test_cameras_that_may_read_several_lists_are_named(world: HubWorld) -> None:
     said = second(world, "--new").err
     assert "CAM-1, CAM-2 may read several lists (folk, wanted)" in said
     assert "several lists" in world("lists").err
+    assert "several lists" in world("status").out
+    both = ["folk", "wanted"]
+    several = world("status", "--json").json["several_lists"]
+    assert {name: sorted(lists) for name, lists in several.items()} == {
+        "CAM-1": both,
+        "CAM-2": both,
+    }
     for name, one in (("CAM-1", "wanted"), ("CAM-2", "folk")):
         world("devices", "assign", name, "--list", one)
     assert "several" not in publish(world).err
