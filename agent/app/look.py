@@ -98,7 +98,12 @@ class Look:
         )
         repository.refresh()
         trouble = self._take_rules(repository)
-        result = self._take_list(repository)
+        try:
+            result = self._take_list(repository)
+        except LookError:
+            if trouble is None:
+                raise
+            return trouble  # rules that cannot be had come before a list that cannot
         return trouble or result
 
     def _take_rules(self, repository: Repository) -> Refused | None:
