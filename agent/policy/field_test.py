@@ -1,5 +1,5 @@
-"""The built-in policy, for tests with people who consented. It is the only one until policies are
-signed; every event under it says `test: true`.
+"""The built-in policy, for tests with people who consented. It holds on a device without an agency,
+and on one whose agency has never published a policy; every event under it says `test: true`.
 """
 
 from __future__ import annotations
