@@ -16,8 +16,8 @@ def silent(_what: str, _done: int, _all: int) -> None:
 
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """One bar for each thing that is being done; nothing before the first is told of, so that
-    passphrases can be asked for.
+    """One bar for each thing that is being done, while one is: before the first, and after the last
+    is done, questions and answers have the terminal to themselves.
     """
     if not sys.stderr.isatty():
         yield silent
@@ -39,13 +39,22 @@ def bars() -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     tasks: dict[str, TaskID] = {}
-    shown = Progress(*looks, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    shown = Progress(
+        *looks,
+        console=console,
+        transient=True,
+        redirect_stdout=False,  # it would go to stderr, also where it is a file
+        redirect_stderr=False,
+    )
 
     def tell(what: str, done: int, total: int) -> None:
         shown.start()
         if what not in tasks:
             tasks[what] = shown.add_task(what)
         shown.update(tasks[what], completed=done, total=total)
+        if shown.finished:
+            shown.stop()
 
     try:
         yield tell

@@ -116,14 +116,18 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
 
 def _add(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
     request = read_message(args.request, ProvisioningRequest)
-    known = hub.devices.find(request.device)
-    if known is not None and known.key_id == key_id(request.seal_key):
-        say(f"{known.name}: is registered already, with this very key; nothing was changed")
-        return print_json({"device": _row(hub, known), "publish": []}) if context.json else None
+    before = hub.devices.find(request.device)
+    if before is not None and before.key_id == key_id(request.seal_key):
+        say(f"{before.name}: is registered already, with this very key; nothing was changed")
+        return print_json({"device": _row(hub, before), "publish": []}) if context.json else None
     release_key = hub.ring.release_key(hub.release_public)
     lists = list_ids(context.state_dir / LISTS, args.lists)
     device = hub.admission.add(request, release_key, lists=lists, now=context.clock.wall())
     waiting = list(hub.devices.waiting(live_lists(context.state_dir / LISTS)))
+    known = list_names(context.state_dir / LISTS)
+    for one in lists:
+        if one not in known:
+            say(f"warning: no list {one!r} on this hub; there are: {_all_names(known)}")
     if context.json:
         return print_json({"device": _row(hub, device), "publish": waiting})
     print(f"{device.name}: registered, key {device.key_id}")
@@ -138,8 +142,9 @@ def _assign(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
     lists = list_ids(context.state_dir / LISTS, args.lists)
     for typed, one in zip(args.lists, lists, strict=True):
         if one not in names:
-            known = ", ".join(names.values()) or "none yet"
-            raise UsageError(f"devices assign: no list {typed!r} on this hub; there are: {known}")
+            raise UsageError(
+                f"devices assign: no list {typed!r} on this hub; there are: {_all_names(names)}"
+            )
     with _no_publication(context):
         lost = hub.devices.assign(args.device, lists, now=context.clock.wall())
     waiting = list(hub.devices.waiting(live_lists(context.state_dir / LISTS)))
@@ -160,6 +165,10 @@ def _no_publication(context: HubContext) -> Iterator[None]:
     private_folder(folder)
     with locked(folder):
         yield
+
+
+def _all_names(names: Mapping[str, str]) -> str:
+    return ", ".join(names.values()) or "none yet"
 
 
 def _named(names: Mapping[str, str], lists: Iterable[str]) -> str:

@@ -145,8 +145,8 @@ def _check_new(args: argparse.Namespace, desk: Desk) -> None:
     if made and not args.new:
         names = ", ".join(one.name for one in made)
         raise UsageError(
-            f"publish: no list {args.list!r}; there are: {names}. For another list, which cameras "
-            "then have to be told apart by (`bodycam-hub devices assign`), add --new"
+            f"publish: no list {args.list!r}; there are: {names}. To make another one, add "
+            "--new, and say which camera reads it (`bodycam-hub devices assign`): each follows one"
         )
 
 

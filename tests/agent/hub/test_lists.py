@@ -14,7 +14,7 @@ from agent.hub.desk import open_desk
 from agent.hub.devices import Devices
 from agent.messages.bundle import envelopes_target, manifest_target
 from tests.support.hub_lists import Reader, Roll, entries, publish
-from tests.support.hubs import Answer, HubWorld, Killed
+from tests.support.hubs import Answer, Camera, HubWorld, Killed
 
 
 def second(world: HubWorld, *words: str, name: str = "folk") -> Answer:
@@ -34,7 +34,7 @@ def test_a_slip_of_the_keyboard_makes_no_second_list(world: HubWorld) -> None:
     Reader(world)
     publish(world, Roll([1, 2]))
     before = named(world)
-    with pytest.raises(UsageError, match=r"no list 'wnated'; there are: wanted\. .*add --new"):
+    with pytest.raises(UsageError, match=r"no list 'wnated'; there are: wanted\. .* add --new"):
         second(world, name="wnated")
     assert named(world) == before
     assert [one["name"] for one in world("lists", "--json").json] == ["wanted"]
@@ -243,3 +243,11 @@ def test_a_list_that_is_known_is_not_lost(world: HubWorld) -> None:
     wanted = publish(world, Roll([1])).json["list"]
     with pytest.raises(UsageError, match="not a list that the hub lost; there are: none"):
         world("lists", "drop", wanted, "--lost")
+
+
+def test_a_camera_registered_for_a_list_that_is_not_there_is_warned_of(world: HubWorld) -> None:
+    publish(world, Roll([1]))
+    file = world.token("CAM-1", unlock="device")
+    request = Camera(world.folder / "keys", file).write(world.folder / "r")
+    said = world("devices", "add", request, "--list", "wnated").err
+    assert "no list 'wnated' on this hub; there are: wanted" in said

@@ -13,6 +13,13 @@ from agent.hub.progress import Progress, bars
 from tests.support.hub_lists import Roll, publish
 from tests.support.hubs import WORDS, HubWorld, secret
 
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
 
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path = secret(tmp_path / "words", "long enough")
@@ -141,13 +148,26 @@ def test_passphrases_are_asked_for_before_progress_is_shown(
 
 
 def test_nothing_is_drawn_before_there_is_progress(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Terminal(io.StringIO):
-        def isatty(self) -> bool:
-            return True
-
     terminal = Terminal()
     monkeypatch.setattr("sys.stderr", terminal)
     with bars() as progress:
         assert terminal.getvalue() == ""
         progress("encrypting shards", 1, 2)
     assert "encrypting shards" in terminal.getvalue()
+
+
+def test_an_answer_goes_where_it_belongs_while_progress_is_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As in `bodycam-hub publish wanted --json > answer.json` at a terminal."""
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stderr", terminal)
+    with bars() as progress:
+        for done in (1, 2):
+            progress("reading photographs", done, 2)
+        progress("encrypting shards", 1, 1)
+        print("the answer")
+        drawn = terminal.getvalue()
+    assert capsys.readouterr().out == "the answer\n"
+    assert "encrypting shards" in drawn
+    assert drawn.rindex(SHOW_CURSOR) > drawn.rindex(HIDE_CURSOR)
