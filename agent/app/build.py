@@ -225,7 +225,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
     builder = BuilderLoop(
         lists.source, mailbox, (gallery, lists.fingerprint), clock=SteadyClock(clock), board=board,
         heartbeats=beats, log=log, uid=uid,
-        damaged=(lambda: None) if sync is None else sync.nudge,
+        look_again=(lambda: None) if sync is None else sync.nudge,
     )  # fmt: skip
     health = health_reporter(
         context, config, lists, storage, board=board, delivery=delivery, transport=transport,

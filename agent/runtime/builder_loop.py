@@ -109,7 +109,8 @@ class BuilderLoop:
         serving: what the pipeline has now, and the fingerprint it was built from.
         clock, board, heartbeats, log: as everywhere.
         uid: of the agent itself, for the audit record of a disarming.
-        damaged: called when the list on disk is damaged: it should be fetched again, soon.
+        look_again: called when the list on disk is damaged, and when one that could not be used
+            can be: what the latest look said of it is out of date.
     """
 
     def __init__(
@@ -123,9 +124,9 @@ class BuilderLoop:
         heartbeats: Heartbeats,
         log: Log,
         uid: int,
-        damaged: Callable[[], None] = lambda: None,
+        look_again: Callable[[], None] = lambda: None,
     ) -> None:
-        self._damaged = damaged
+        self._look_again = look_again
         self._source = source
         self._mailbox = mailbox
         self._serving = serving[0]
@@ -203,6 +204,8 @@ class BuilderLoop:
         except BodycamError as error:
             self._refuse(error)
             return
+        if self._broken:
+            self._look_again()
         self._broken = False
         self._to_index = True
         self._serve(built)
@@ -256,7 +259,7 @@ class BuilderLoop:
         if isinstance(error, RefusedError):
             self._withdraw(line)
         if isinstance(error, DataError):
-            self._damaged()
+            self._look_again()
 
     def _withdraw(self, reason: str) -> None:
         self._serving = self._source.nobody(now=self._clock.wall())

@@ -77,7 +77,7 @@ class Timetable:
 
     def end(self, result: SyncResult, *, now: Monotonic) -> None:
         """It came to this."""
-        if isinstance(result, Unreachable):
+        if isinstance(result, Unreachable) or _wrong_clock(result):
             self._failures += 1
             pause = self._backoff.pause_s(self._failures, self._chance())
         else:
@@ -88,6 +88,11 @@ class Timetable:
 
     def _soonest(self, now: Monotonic) -> Monotonic:
         return now if self._began is None else max(now, Monotonic(self._began + NUDGE_EVERY_S))
+
+
+def _wrong_clock(result: SyncResult) -> bool:
+    """Nobody was asked; clocks are set right within seconds."""
+    return isinstance(result, Refused) and result.fault is Fault.CLOCK
 
 
 @dataclass(frozen=True, slots=True)

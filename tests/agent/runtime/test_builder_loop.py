@@ -247,12 +247,18 @@ def test_a_damaged_list_is_to_be_fetched_again_soon() -> None:
     rig, asked = Rig(), []
     rig.loop = BuilderLoop(
         rig.source, rig.mailbox, (rig.serving, 1), clock=rig.clock, board=rig.board,
-        heartbeats=rig.beats, log=rig.log, uid=7, damaged=lambda: asked.append("damaged"),
+        heartbeats=rig.beats, log=rig.log, uid=7, look_again=lambda: asked.append("soon"),
     )  # fmt: skip
     for number, error in enumerate((RefusedError("its time is over"), DataError("a shard"))):
         rig.source.stamp, rig.source.answer = 10 + number, error
         rig.loop.poll()
-    assert asked == ["damaged"]
+    assert asked == ["soon"]
+    rig.source.stamp, rig.source.answer = 20, FakeGallery()
+    rig.loop.poll()
+    assert asked == ["soon", "soon"]
+    rig.source.stamp = 21
+    rig.loop.poll()
+    assert asked == ["soon", "soon"]
 
 
 def test_an_index_that_cannot_be_kept_serves_all_the_same() -> None:

@@ -107,9 +107,10 @@ def test_the_broker_can_only_make_it_look():
     assert rig.run_for(1) == 1
 
 
-def test_out_of_reach_it_tries_again_with_growing_pauses_up_to_the_usual_one():
+@pytest.mark.parametrize("nothing", [OFFLINE, Refused(Fault.CLOCK, "the clock is wrong")])
+def test_where_nobody_was_asked_it_tries_again_with_growing_pauses_up_to_the_usual_one(nothing):
     rig = Rig(chance=1.0)
-    rig.next = OFFLINE
+    rig.next = nothing
     rig.run_for(4 * 3600, step_s=1.0)
     pauses = [b - a for a, b in zip(rig.looks, rig.looks[1:], strict=False)]
     assert pauses[:5] == [30, 60, 120, 240, 480]
