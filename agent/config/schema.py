@@ -113,8 +113,9 @@ class MonitorConfig(_Section):
         1.0,
         ge=1,
         le=100,
-        description="Tracks per person who passes, for the running monitor of false alerts: fewer "
-        "subjects make it stricter. 1: not measured yet, every track counts as a person.",
+        description="Tracks per person who passes, of those long enough to be judged, for the "
+        "running monitor of false alerts: a higher figure makes it stricter. 1: as measured on the "
+        "stories of the simulated camera, where nobody counted twice.",
     )
 
 

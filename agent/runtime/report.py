@@ -49,6 +49,7 @@ def run_report(
         },
         "faces": tally.faces,
         "tracks": tally.tracks,
+        "subjects": tally.subjects,
         "embeddings": tally.embeddings,
         "searches": tally.searches,
         "alerts": {

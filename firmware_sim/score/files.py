@@ -44,7 +44,7 @@ def read_report(path: Path) -> dict[str, Any]:
     """
     try:
         report = json.loads(_text(path))
-        report["alerts"]["raised"], report["tracks"]
+        report["alerts"]["raised"], report["tracks"], report["subjects"]
     except (ValueError, KeyError, TypeError):
         raise SimError(f"{path}: not a report of `bodycam-agent run --report`", Exit.DATA) from None
     return dict(report)

@@ -81,6 +81,7 @@ def score(
             "what": [*strange, *(f"an alert about somebody else names {a.entry}" for a in wrong)],
         },
         "tracks_per_person": None if report is None else _ratio(report["tracks"], len(seen)),
+        "subjects_per_person": None if report is None else _ratio(report["subjects"], len(seen)),
         "recall_by_distance_m": _recall(rows, _METRES, by="distance_m"),
         "recall_by_width_px": _recall(rows, _PIXELS, by="width_px"),
         "states": states(received),

@@ -25,7 +25,8 @@ def as_table(score: Mapping[str, Any]) -> str:
         *(f"           {what}" for what in breaches["what"]),
     ]
     if tracks is not None:
-        lines.append(f"tracks     {tracks:g} a person")
+        judged = score["subjects_per_person"]
+        lines.append(f"tracks     {tracks:g} a person, {judged:g} of them long enough to be judged")
     return "\n".join(lines)
 
 

@@ -22,7 +22,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
     contents = {
         "truth": [HEAD, FRAME],
         "received": [STATE],
-        "report": [{"alerts": {"raised": 0}, "tracks": 0}],
+        "report": [{"alerts": {"raised": 0}, "tracks": 0, "subjects": 0}],
         "nonsense": ["x"],
     }
     found = {}

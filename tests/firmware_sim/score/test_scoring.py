@@ -20,7 +20,7 @@ from firmware_sim.story.format import Expect
 
 START = 1_800_000_000.0
 FPS = 10
-REPORT = {"alerts": {"raised": 1}, "tracks": 3}
+REPORT = {"alerts": {"raised": 1}, "tracks": 3, "subjects": 2}
 
 
 def person(name: str = "p01", entry: str = "E-1", **fields: Any) -> dict[str, Any]:
@@ -193,6 +193,7 @@ def test_tracks_are_shared_among_those_a_detector_had_to_find() -> None:
     far = person("p03", "", width_px=12.0)
     frames = [[person(), person("p02", ""), far]] * 20
     assert scored(truth(*frames), alert(1.0), report=REPORT)["tracks_per_person"] == 1.5
+    assert scored(truth(*frames), alert(1.0), report=REPORT)["subjects_per_person"] == 1.0
 
 
 def test_recall_is_told_by_distance_and_width() -> None:
