@@ -18,12 +18,17 @@ def register_problem(hub: Hub) -> str | None:
         MissingFileError, DataError: the public folder is not what it should be.
     """
     if hub.database.older() or hub.repository.folder.ahead_of_database():
-        return (
-            f"{hub.database.path} is an older copy: a camera that was removed since may be back in "
-            "it. Restore the newest copy, or without one look through `bodycam-hub devices list` "
-            "and then `bodycam-hub devices accept-older`"
-        )
+        return older_line(hub)
     return None
+
+
+def older_line(hub: Hub) -> str:
+    """What to say of an older copy of the register."""
+    return (
+        f"{hub.database.path} is an older copy: a camera that was removed since may be back in "
+        "it. Restore the newest copy, or without one look through `bodycam-hub devices list` "
+        "and then `bodycam-hub devices accept-older`"
+    )
 
 
 def require_newest(hub: Hub) -> None:

@@ -13,6 +13,7 @@ from agent.delivery import Backoff
 from agent.errors import Exit, UsageError
 from agent.hub.broker_options import add_broker_options, clear_text_warning, hub_client, read_broker
 from agent.hub.context import HubContext
+from agent.hub.copies import older_line
 from agent.hub.files import locked, private_folder
 from agent.hub.link import Links
 from agent.hub.opening import KINDS
@@ -70,6 +71,8 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
     if warning:
         say(warning)
     with open_station(context) as station, open_screen(json_lines=context.json) as screen:
+        if station.hub.database.older():  # said, and no reason to keep alerts waiting
+            say(f"warning: {older_line(station.hub)}")
         station.ready()
         folder = context.state_dir / "receiver"
         private_folder(folder)

@@ -160,3 +160,15 @@ def test_a_forked_audit_log_raises_the_alarm(world, address, tmp_path) -> None:
         wait_until(lambda: "ALARM CAM-7: its audit log is forked" in hub.err.read_text(), "alarm")
     assert hub.stop() == 0
     assert stored_ids(world) == []
+
+
+def test_an_older_register_is_warned_of_and_received_with(world, address) -> None:
+    """A camera that was removed may be back in it; alerts do not wait for that to be mended."""
+    FieldCamera(world)
+    (world.state_dir / "hub.generation").write_text("99\n")
+    hub = HubProcess(world, address)
+    done = subprocess.run(
+        hub.command("receive", "--once"), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "hub.sqlite is an older copy" in done.stderr
