@@ -191,7 +191,12 @@ class PacketSocket:
         return len(self._ready) - self._at + inner
 
     def close(self) -> None:
+        """What went wrong is remembered, but not where: its frames hold whoever read here, and
+        their sockets, in a circle.
+        """
         self.raw.close()
+        if self.trouble is not None:
+            self.trouble.__traceback__ = None
 
     def fileno(self) -> int:
         return self.raw.fileno()

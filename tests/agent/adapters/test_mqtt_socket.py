@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import socket
+import weakref
 from contextlib import suppress
 
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.adapters.mqtt_rules import MAX_PACKET
-from agent.adapters.mqtt_socket import NonsenseError, PacketFilter
+from agent.adapters.mqtt_socket import NonsenseError, PacketFilter, PacketSocket
 from tests.support.recording_broker import publish, remaining_length
 
 
@@ -96,3 +99,22 @@ def test_signs_of_life_stand_for_what_is_skipped():
     passed = world.filter.feed(publish("a/b", bytes(200_000), 7, 5))
     assert passed == b"\xd0\x00" * 3
     assert (world.filter.progress, world.skipped) == (3, [7])
+
+
+def test_what_went_wrong_holds_nobody_once_it_is_closed():
+    """Otherwise a circle keeps paho and its sockets until the garbage collector comes by."""
+    near, far = socket.socketpair()
+    gc.disable()
+    try:
+        reader = PacketSocket(near, lambda mid: None)
+        far.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        with suppress(NonsenseError):
+            reader.recv(100)
+        seen = weakref.ref(reader)
+        reader.close()
+        assert isinstance(reader.trouble, NonsenseError)
+        del reader
+        assert seen() is None
+    finally:
+        gc.enable()
+        far.close()
