@@ -114,8 +114,8 @@ class MonitorConfig(_Section):
         ge=1,
         le=100,
         description="Tracks per person who passes, of those long enough to be judged, for the "
-        "running monitor of false alerts: a higher figure makes it stricter. 1: as measured; nobody "
-        "counted twice (agent/docs/decisions/false-alert-monitor.md).",
+        "running monitor of false alerts: a higher figure makes it stricter. 1: as measured, "
+        "where nobody counted twice (agent/docs/decisions/false-alert-monitor.md).",
     )
 
 

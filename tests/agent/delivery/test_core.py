@@ -325,7 +325,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.sent[entry_id] = Sent("resting", self.now)
         elif result is ACCEPTED and self.hub:
             due = self.core._known[entry_id].due
-            assert due == self.now or 20.0 <= due - handed_over <= 320.0 + 1e-6
+            assert due == self.now or 20.0 - 1e-6 <= due - handed_over <= 320.0 + 1e-6
             self.sent[entry_id] = Sent("accepted", due)
         else:
             self.leaves(entry_id)
