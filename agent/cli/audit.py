@@ -16,9 +16,9 @@ from agent.adapters.device_identity import read_identity
 from agent.app import Context
 from agent.audit.chain import KINDS
 from agent.audit.walk import ChainReport, Trust
-from agent.cli.common import print_json, say
+from agent.cli.common import print_json, read_at_most, say
 from agent.cli.dates import day_or_time
-from agent.errors import DataError, DiskError, Exit, MissingFileError, UsageError
+from agent.errors import DataError, Exit, MissingFileError, UsageError
 from agent.messages import iso_utc
 
 _MAX_ANCHORS: Final = 1 << 29
@@ -90,7 +90,7 @@ def _verify(args: argparse.Namespace, context: Context, log: AuditLog) -> int:
 
 def _trust(args: argparse.Namespace, context: Context) -> Trust:
     """The key given; else that of the anchors; else this device's own, unless it is a copy."""
-    trust = Trust() if args.anchors is None else trust_in(_read(args.anchors))
+    trust = Trust() if args.anchors is None else trust_in(read_at_most(args.anchors, _MAX_ANCHORS))
     if args.key:
         if not re.fullmatch(r"[0-9a-f]{64}", args.key):
             raise UsageError("audit verify --key: 64 hexadecimal digits, as the hub shows them")
@@ -100,16 +100,6 @@ def _trust(args: argparse.Namespace, context: Context) -> Trust:
     if trust.key or args.folder or not context.provisioned:
         return trust
     return replace(trust, key=read_identity(context.keys_dir).sign_key.hex())
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_MAX_ANCHORS)
-    except FileNotFoundError:
-        raise MissingFileError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DiskError(f"{path}: {(error.strerror or str(error)).lower()}") from None
 
 
 def _sentences(report: ChainReport, trust: Trust) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.errors import UsageError
+from agent.errors import DiskError, MissingFileError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,22 @@ def ask_for_words(prompt: str) -> str:
         return getpass.getpass(prompt)
     except EOFError:
         raise UsageError("nothing was typed; give --passphrase-file FILE") from None
+
+
+def read_at_most(path: Path, most: int) -> bytes:
+    """The first bytes of a file.
+
+    Raises:
+        MissingFileError: there is none.
+        DiskError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return stream.read(most)
+    except FileNotFoundError:
+        raise MissingFileError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DiskError(f"{path}: {(error.strerror or str(error)).lower()}") from None
 
 
 def print_json(value: Any) -> None:

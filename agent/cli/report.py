@@ -22,9 +22,9 @@ from agent.app.report_page import page
 from agent.app.serving import rules_in_force
 from agent.audit.usage import Period, Usage, usage_of
 from agent.audit.walk import ChainReport, Trust
-from agent.cli.common import say
+from agent.cli.common import read_at_most, say
 from agent.cli.dates import days
-from agent.errors import BodycamError, DataError, DiskError, Exit, MissingFileError, UsageError
+from agent.errors import BodycamError, DataError, Exit, MissingFileError, UsageError
 from agent.messages.accountability import AccountabilityReport, HubReport
 from agent.policy import Policy
 from agent.policy.documents import read_policy
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
 
 def _known(args: argparse.Namespace, context: Context) -> dict[str, Trust]:
     """What is known of logs besides, by the key that signs them; under "" what holds for any."""
-    anchors = [trust_in(_read(path)) for path in args.anchors or ()]
+    anchors = [trust_in(read_at_most(path, _MOST)) for path in args.anchors or ()]
     known = {one.key: one for one in anchors}
     if not (anchors or args.folder) and context.provisioned:
         known[""] = Trust(read_identity(context.keys_dir).sign_key.hex())
@@ -116,7 +116,7 @@ def _verified(log: AuditLog, known: Mapping[str, Trust]) -> ChainReport:
 def _policy(args: argparse.Namespace, context: Context) -> Policy | None:
     """The one given; else the one in force, where it can be read."""
     if args.policy is not None:
-        return read_policy(_read(args.policy))
+        return read_policy(read_at_most(args.policy, _MOST))
     if args.folder:
         return None
     try:
@@ -134,7 +134,7 @@ def _agency(context: Context) -> str:
 
 def _hub(path: Path, first: str, last: str) -> HubReport:
     try:
-        hub = HubReport.model_validate_json(_read(path))
+        hub = HubReport.model_validate_json(read_at_most(path, _MOST))
     except ValidationError:
         raise DataError(f"{path}: not a report of `bodycam-hub report --events --json`") from None
     if (hub.first, hub.last) != (first, last):
@@ -173,13 +173,3 @@ def _lines(report: AccountabilityReport) -> list[str]:
             f"{reviews.pending} pending"
         )
     return lines + [f"log: {one.records} records, head {one.head}" for one in report.logs]
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            return stream.read(_MOST)
-    except FileNotFoundError:
-        raise MissingFileError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DiskError(f"{path}: {(error.strerror or str(error)).lower()}") from None
