@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from firmware_sim.body import BodyOptions
-from firmware_sim.timeline import Event, forms, parse
+from firmware_sim.flags import parsed
+from firmware_sim.timeline import forms, parse
 
 
 def add_device_flags(run: argparse.ArgumentParser) -> None:
@@ -42,7 +43,7 @@ def add_device_flags(run: argparse.ArgumentParser) -> None:
     )
     add(
         "--at",
-        type=_event,
+        type=parsed(parse),
         action="append",
         default=[],
         metavar="SECONDS:WHAT",
@@ -59,13 +60,6 @@ def body_options(arguments: argparse.Namespace) -> BodyOptions:
         percent=arguments.battery,
         place=arguments.place,
     )
-
-
-def _event(text: str) -> Event:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _place(text: str) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from firmware_sim.errors import Exit, SimError
+from firmware_sim.flags import address
 from firmware_sim.fleet import FleetOptions, run_fleet
 
 _EXAMPLES = """examples:
@@ -42,7 +43,7 @@ def add_fleet(commands: Any) -> None:
         metavar="N",
         help="default 300",
     )
-    add("--broker", type=_broker, metavar="HOST:PORT", help="default: a mosquitto of its own")
+    add("--broker", type=address, metavar="HOST:PORT", help="default: a mosquitto of its own")
     add("--seconds", type=_above_zero, default=default.seconds, help="raise alerts for so long")
     add(
         "--every",
@@ -132,13 +133,6 @@ def _write(path: Path, report: dict[str, Any]) -> None:
         path.write_text(json.dumps(report, indent=2) + "\n")
     except OSError as error:
         raise SimError(f"{path}: cannot be written ({error.strerror})", Exit.DISK) from None
-
-
-def _broker(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 2**16:
-        raise argparse.ArgumentTypeError(f"{text} is not HOST:PORT")
-    return host, int(port)
 
 
 def _whole(low: int, high: int) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from firmware_sim.errors import Exit, SimError
+from firmware_sim.flags import address, parsed
 from firmware_sim.link import Link, Weather
 from firmware_sim.link_events import LinkEvent, forms, parse
 
@@ -37,7 +38,7 @@ def add_link(commands: Any) -> None:
     )
     link.set_defaults(do=_link)
     add = link.add_argument
-    add("--to", type=_address, required=True, metavar="HOST:PORT", help="the server")
+    add("--to", type=address, required=True, metavar="HOST:PORT", help="the server")
     add("--port", type=int, default=0, help="listen here, 0: a free one (default 0)")
     add("--latency", type=_figure, default=0.0, metavar="SECONDS", help="of each direction")
     add("--jitter", type=_figure, default=0.0, metavar="SECONDS", help="up to so much more")
@@ -51,7 +52,7 @@ def add_link(commands: Any) -> None:
     add("--seed", type=int, default=0, help="of the jitter")
     add(
         "--at",
-        type=_event,
+        type=parsed(parse),
         action="append",
         default=[],
         metavar="SECONDS:WHAT",
@@ -84,20 +85,6 @@ def play(link: Link, events: Sequence[LinkEvent], stop: threading.Event) -> None
     while not stop.wait(_TURN_S):
         while left and left[0].at_s <= time.monotonic() - began:
             left.pop(0).happen(link)
-
-
-def _event(text: str) -> LinkEvent:
-    try:
-        return parse(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 2**16:
-        raise argparse.ArgumentTypeError(f"{text} is not HOST:PORT")
-    return host, int(port)
 
 
 def _figure(text: str) -> float:
