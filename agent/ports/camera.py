@@ -8,7 +8,7 @@ from agent.values import CaptureCounts, Frame
 
 
 class Camera(Protocol):
-    """A source of frames. Used from one thread only.
+    """A source of frames. Used from one thread only, but for `interrupt`.
 
     Attributes:
         live: True when frames arrive whether or not they are read (webcam, network stream), so
@@ -42,6 +42,13 @@ class Camera(Protocol):
 
         Raises:
             CameraError: the source went away; `open` may be tried again.
+        """
+
+    def interrupt(self) -> None:
+        """For good, from any thread: whoever waits in `open`, `read` or `skip` gets an error soon.
+
+        A source that is never silent for long, or offers no way to be interrupted, goes on to its
+        own time limit.
         """
 
     def counts(self) -> CaptureCounts: ...

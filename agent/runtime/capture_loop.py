@@ -46,7 +46,7 @@ class CaptureLoop:
     """Feeds a mailbox from a camera until the end of the stream, or `stop`.
 
     Args:
-        camera: used from this loop's thread only.
+        camera: used from this loop's thread only, but for its `interrupt`.
         mailbox: takes the frames; ended when the stream ends.
         limits: see `CaptureLimits`.
         clock: for pauses and pacing.
@@ -94,8 +94,9 @@ class CaptureLoop:
         self._next_seq = 0
 
     def stop(self) -> None:
-        """Ask the loop to end; a blocking read ends it a little later."""
+        """Ask the loop to end, also while it waits for a silent camera."""
         self._stopping.set()
+        self._camera.interrupt()
 
     def run(self) -> None:
         """Until the end of the stream or `stop`.
@@ -120,6 +121,8 @@ class CaptureLoop:
             try:
                 self._camera.open()
             except CameraError as error:
+                if self._stopping.is_set():
+                    return False
                 if not self._may_retry(began):
                     raise
                 failures += 1
@@ -161,6 +164,8 @@ class CaptureLoop:
                     continue
                 frame = self._camera.read()
             except CameraError as error:
+                if self._stopping.is_set():
+                    return False
                 if not self._limits.reconnect:
                     raise
                 self._trouble(str(error), 1)

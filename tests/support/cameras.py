@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from agent.errors import CameraError
 from agent.values import CaptureCounts, Frame, Monotonic, Wall
 
 Step = Frame | Exception | None | Callable[[], None]
@@ -25,6 +27,7 @@ class ScriptedCamera:
         self.opened = 0
         self.closed = 0
         self.skipped = 0
+        self.interrupted = threading.Event()
 
     def open(self) -> None:
         outcome = self._opens.pop(0) if self._opens else []
@@ -48,6 +51,14 @@ class ScriptedCamera:
         skipped = self.read() is not None
         self.skipped += skipped
         return skipped
+
+    def wait(self) -> None:
+        """A step: silence, until somebody interrupts."""
+        assert self.interrupted.wait(10)
+        raise CameraError("interrupted")
+
+    def interrupt(self) -> None:
+        self.interrupted.set()
 
     def counts(self) -> CaptureCounts:
         return CaptureCounts()

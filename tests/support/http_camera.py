@@ -65,7 +65,7 @@ class HttpCamera:
                 except OSError:
                     continue
                 if self._silent:
-                    self._done.wait(5)
+                    self._done.wait(30)
 
     @staticmethod
     def _request(peer: socket.socket) -> bytes:

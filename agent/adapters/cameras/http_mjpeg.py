@@ -9,6 +9,7 @@ from collections import deque
 
 from agent.adapters.cameras.address import HttpAddress
 from agent.adapters.cameras.framing import Framing
+from agent.adapters.cameras.line import Line
 from agent.adapters.images import decode_image
 from agent.errors import CameraError, DataError
 from agent.ports import Clock
@@ -42,6 +43,8 @@ class HttpMjpegCamera:
         self._stall_s = stall_s
         self._clock = clock
         self._framing = Framing(clock, LIVE if live else REPLAYED)
+        self._trust = ssl.create_default_context() if address.secure else None
+        self._line = Line(address.host, address.port, stall_s, self._trust)
         self._connection: http.client.HTTPConnection | None = None
         self._response: http.client.HTTPResponse | None = None
         self._parser = MultipartParser("")
@@ -51,7 +54,7 @@ class HttpMjpegCamera:
 
     def open(self) -> None:
         self.close()
-        self._connection = self._connect()
+        self._connection = self._speaker()
         try:
             self._response = self._ask(self._connection)
             self._parser = MultipartParser(self._boundary(self._response))
@@ -82,8 +85,12 @@ class HttpMjpegCamera:
     def counts(self) -> CaptureCounts:
         return self._framing.counts
 
+    def interrupt(self) -> None:
+        self._line.cut()
+
     def close(self) -> None:
         """Hang up; parts that have come but were not read are gone."""
+        self._line.let_go()
         for thing in (self._response, self._connection):
             if thing is not None:
                 thing.close()
@@ -91,23 +98,19 @@ class HttpMjpegCamera:
         self._parser = MultipartParser("")  # with what it held of the last pictures
         self._waiting.clear()
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _speaker(self) -> http.client.HTTPConnection:
+        """Who speaks over a connected line."""
         where = self._address
-        if where.secure:
-            return http.client.HTTPSConnection(
-                where.host,
-                where.port,
-                timeout=self._stall_s,
-                context=ssl.create_default_context(),
-            )
-        return http.client.HTTPConnection(where.host, where.port, timeout=self._stall_s)
+        if self._trust is not None:
+            return http.client.HTTPSConnection(where.host, where.port, context=self._trust)
+        return http.client.HTTPConnection(where.host, where.port)
 
     def _ask(self, connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
         headers = {"Accept": "multipart/x-mixed-replace", "User-Agent": "bodycam-agent"}
         if self._address.authorization:
             headers["Authorization"] = self._address.authorization
         try:
-            connection.connect()
+            connection.sock = self._line.connect()
             if self.live:
                 connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LIVE_BUFFER)
             connection.request("GET", self._address.target, headers=headers)

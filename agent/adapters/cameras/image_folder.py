@@ -53,6 +53,9 @@ class ImageFolderCamera:
         self._framing.skip(1)
         return True
 
+    def interrupt(self) -> None:
+        """Nobody waits for long here."""
+
     def counts(self) -> CaptureCounts:
         return self._framing.counts
 

@@ -79,6 +79,9 @@ class LiveCaptureCamera:
         self._framing.skip(1)
         return True
 
+    def interrupt(self) -> None:
+        """OpenCV cannot be interrupted: a silent source ends a read after `camera.stall_s`."""
+
     def counts(self) -> CaptureCounts:
         return self._framing.counts
 

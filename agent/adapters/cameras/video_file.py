@@ -87,6 +87,9 @@ class VideoFileCamera:
             self.close()
         return passed > 0
 
+    def interrupt(self) -> None:
+        """Nobody waits for long here."""
+
     def counts(self) -> CaptureCounts:
         return self._framing.counts
 

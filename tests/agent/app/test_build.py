@@ -27,6 +27,7 @@ from agent.runtime.agent import Agent
 from agent.watchlist.columns import StoredList
 from tests.support.agents import CURVE, MAN
 from tests.support.clocks import FakeClock
+from tests.support.http_camera import STREAM_HEAD, HttpCamera
 from tests.support.lists import a_meta, columns_of
 from tests.support.portraits import (
     SPACE,
@@ -222,6 +223,16 @@ def test_a_camera_that_is_not_there(tmp_path: Path) -> None:
 
     with operated(agent, script):
         assert agent.run() == 0
+
+
+def test_a_camera_that_says_nothing_does_not_hold_up_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with HttpCamera(STREAM_HEAD, silent=True) as camera:
+        agent = build_agent(context_on(tmp_path, camera.url), RunOptions())
+        with operated(agent, lambda: until(lambda: bool(camera.requests))):
+            assert agent.run() == 0
+    assert "did not end in time" not in capsys.readouterr().err
 
 
 def closed_port() -> int:

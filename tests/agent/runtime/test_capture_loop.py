@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -105,6 +106,31 @@ def test_an_endless_stream_is_opened_again_after_its_end() -> None:
     third += [rig.loop.stop, frame(2)]
     rig.loop.run()
     assert rig.loop.read == 3
+
+
+@pytest.mark.parametrize("limits", [LIVE, FILE])
+def test_a_loop_that_waits_for_a_silent_camera_stops_at_once_and_without_complaint(
+    limits: CaptureLimits,
+) -> None:
+    camera = ScriptedCamera(live=True)
+    camera._opens = [[frame(0), camera.wait]]
+    rig = Rig(camera, limits)
+    threading.Timer(0, rig.loop.stop).start()
+    rig.loop.run()
+    assert camera.closed
+    assert rig.log.lines == []
+    assert rig.states == [("disarmed", "")]
+
+
+def test_a_camera_that_is_being_opened_is_given_up_when_the_loop_stops() -> None:
+    class Mute(ScriptedCamera):
+        def open(self) -> None:
+            rig.loop.stop()
+            self.wait()
+
+    rig = Rig(Mute(live=True))
+    rig.loop.run()
+    assert rig.log.lines == []
 
 
 @pytest.mark.parametrize("patience", [0.0, 0.05])

@@ -1,3 +1,7 @@
+import socket
+import threading
+from contextlib import ExitStack, contextmanager
+
 import cv2
 import pytest
 
@@ -179,3 +183,67 @@ def test_credentials_are_sent_and_not_shown(reader):
             camera.open()
     assert b"Authorization: Basic bWU6d29yZA==\r\n" in server.requests[0]
     assert "word" not in str(caught.value).replace("password", "").replace("user:word@host", "")
+
+
+@contextmanager
+def fully_booked():
+    """The address of a camera that takes no more callers, and lets them wait."""
+    with ExitStack() as stack:
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(4):  # the queue of an accepting socket is a little longer than asked
+            caller = stack.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(server.getsockname())
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+@contextmanager
+def silent_after(answer, scheme="http"):
+    with HttpCamera(answer, silent=True) as server:
+        yield server.url.replace("http", scheme, 1)
+
+
+SILENCES = {
+    "before it takes the call": fully_booked,
+    "before its certificate": lambda: silent_after(b"", "https"),
+    "before its answer": lambda: silent_after(b""),
+    "before a frame": lambda: silent_after(STREAM_HEAD),
+    "in a frame": lambda: silent_after(STREAM_HEAD + part(jpeg(0))[:-50]),
+    "after a frame": lambda: silent_after(STREAM_HEAD + part(jpeg(0)) + b"--frame"),
+}
+
+
+@pytest.mark.parametrize("silence", SILENCES)
+@pytest.mark.parametrize("pace", ["live", "max"])
+def test_whoever_waits_for_a_silent_camera_can_be_interrupted(reader, silence, pace):
+    said, over = [], threading.Event()
+
+    def watch():
+        try:
+            camera.open()
+            while camera.read() is not None:
+                pass
+        except CameraError as error:
+            said.append(str(error))
+        over.set()
+
+    with SILENCES[silence]() as url:
+        camera = reader(url, pace=pace, stall_s=60)
+        thread = threading.Thread(target=watch)
+        thread.start()
+        assert not over.wait(0.05), said
+        camera.interrupt()
+        thread.join(10)
+        assert over.is_set()
+        assert len(said) == 1
+        with pytest.raises(CameraError):
+            camera.open()  # it is for good
+
+
+def test_interrupting_a_camera_that_is_not_open_or_closed_is_no_error(reader):
+    with HttpCamera(stream(jpeg(0))) as server:
+        camera = reader(server.url)
+        camera.open()
+        camera.close()
+        camera.interrupt()
+        reader(server.url).interrupt()
