@@ -8,16 +8,15 @@ was cut short goes on where it was.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
 from tuf.api.metadata import TargetFile
 
 from agent.adapters.http_fetch import HttpFetcher
 from agent.adapters.sealed_values import Change
 from agent.adapters.sealing import decrypt
-from agent.adapters.state_dir import write_whole
 from agent.adapters.tuf_client import LookError, Repository, clean, refused, short
+from agent.app.choosing import Choosing
 from agent.app.sync_parts import Progress, SyncParts
 from agent.errors import DataError, RefusedError
 from agent.messages import iso_utc
@@ -29,7 +28,6 @@ from agent.messages.authorisation import (
 from agent.messages.bundle import (
     EnvelopeFile,
     ListManifest,
-    Sha256,
     ShardRef,
     envelopes_target,
     manifest_target,
@@ -39,26 +37,10 @@ from agent.messages.policy import MAX_POLICY, POLICY_TARGET
 from agent.values import Wall
 from agent.values.sync import Fault, Installed, NoChange, Refused, SyncResult, Withdrawn
 from agent.watchlist.arrival import check_time
-from agent.watchlist.bundle import open_bundle, parse_envelopes
+from agent.watchlist.bundle import open_bundle
 
 _GRANT: Final = authorisation_target("").removesuffix(".json")
 _END: Final = revocation_target("").removesuffix(".json")
-REMOVED: Final = "this device was removed from the list"
-
-
-class _Seen(BaseModel):
-    """What is installed, by what the agency signed for it: no need to fetch that again.
-
-    Attributes:
-        envelopes, manifest: sha256 of the targets.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    list: str
-    version: int
-    envelopes: Sha256
-    manifest: Sha256
 
 
 class Look:
@@ -125,13 +107,17 @@ class Look:
         return None
 
     def _take_list(self, repository: Repository) -> SyncResult:
-        known = self._known(repository)
+        choosing = Choosing(self._parts, repository)
+        known = choosing.known()
         if known is not None:
             return known
-        chosen = self._choose(repository)
+        chosen = choosing.choose()
         if chosen is None:
             return self._withdraw()
-        return self._take(repository, chosen)
+        manifest, result = self._take(repository, chosen)
+        choosing.remember(manifest)
+        clean(self._parts.incoming)
+        return result
 
     def _require_sane_clock(self) -> None:
         """Before tuf looks at the clock: it would believe any."""
@@ -143,76 +129,22 @@ class Look:
                 Fault.CLOCK, f"the clock is wrong: it was {known} here before; set it right"
             ) from None
 
-    def _known(self, repository: Repository) -> NoChange | None:
-        """Whether what is signed for now is what is installed."""
-        seen, here = self._seen(), self._store.installed()
-        if seen is None or here is None or not here.whole:
-            return None
-        if (seen.list, seen.version) != (here.ref.id, here.ref.version):
-            return None
-        if self._parts.list_id not in ("", seen.list) or self._marks(repository, seen) != seen:
-            return None
-        return NoChange(seen.list, seen.version)
-
-    def _choose(self, repository: Repository) -> EnvelopeFile | None:
-        """The envelopes of the list to follow; None when the list in use is published no more."""
-        names, wanted = repository.lists(), self._parts.list_id
-        considered = tuple(name for name in names if wanted in ("", name))
-        mine = [
-            envelopes
-            for envelopes in (self._envelopes(repository, name) for name in considered)
-            if any(one.key_id == self._parts.key_id for one in envelopes.envelopes)
-        ]
-        here = self._store.installed()
-        followed = [one for one in mine if here is not None and one.list == here.ref.id]
-        if len(mine) == 1 or followed:  # another list beside it is no reason to miss its changes
-            return (followed or mine)[0]
-        if mine:
-            several = ", ".join(one.list for one in mine)
-            raise refused(Fault.NOT_OURS, f"several lists are for this device ({several}): set "
-                          "sync.list")  # fmt: skip
-        self._require_withdrawn(names)
-        return None
-
-    def _require_withdrawn(self, names: tuple[str, ...]) -> None:
-        """Nothing is sealed to us: that is the end of the list in use, or it is not."""
-        here, wanted = self._store.installed(), self._parts.list_id
-        if here is not None and here.ref.id not in names:
-            return
-        if wanted and wanted not in names:
-            raise refused(Fault.NOT_OURS, f"the agency publishes no list {wanted}: check sync.list")
-        if here is not None:
-            raise refused(Fault.REMOVED, f"{REMOVED}: {here.ref.id} stays until its own end")
-        raise refused(
-            Fault.NOT_OURS,
-            f"no list is for this device (key {self._parts.key_id}): the agency must add it",
-        )
-
-    def _envelopes(self, repository: Repository, name: str) -> EnvelopeFile:
-        path = repository.fetch(repository.require(envelopes_target(name)))
-        envelopes = parse_envelopes(path.read_bytes())
-        if envelopes.list != name:
-            raise refused(Fault.MIXED, f"{path.name} holds the envelopes of another list")
-        return envelopes
-
-    def _take(self, repository: Repository, envelopes: EnvelopeFile) -> SyncResult:
+    def _take(
+        self, repository: Repository, envelopes: EnvelopeFile
+    ) -> tuple[ListManifest, SyncResult]:
         manifest = self._manifest(repository, envelopes)
-        unchanged = self._compare(manifest)
-        if not unchanged:
-            check_time(
-                manifest,
-                max_list_age_s=self._store.rules.max_list_age_s,
-                now=self._now,
-                high_water=self._store.high_water,
-            )
-            missing = self._store.missing(manifest)
-            shards = self._fetch(repository, missing)
-            self._install(manifest, shards, envelopes.manifest)
-        self._remember(repository, manifest)
-        clean(self._parts.incoming)
-        if unchanged:
-            return NoChange(manifest.list, manifest.version)
-        return Installed(
+        if self._compare(manifest):
+            return manifest, NoChange(manifest.list, manifest.version)
+        check_time(
+            manifest,
+            max_list_age_s=self._store.rules.max_list_age_s,
+            now=self._now,
+            high_water=self._store.high_water,
+        )
+        missing = self._store.missing(manifest)
+        shards = self._fetch(repository, missing)
+        self._install(manifest, shards, envelopes.manifest)
+        return manifest, Installed(
             manifest.list,
             manifest.version,
             manifest.entries,
@@ -301,27 +233,3 @@ class Look:
         self._store.destroy("withdrawn by the agency", now=self._now)
         clean(self._parts.incoming)
         return Withdrawn(here.ref.id)
-
-    def _remember(self, repository: Repository, manifest: ListManifest) -> None:
-        fresh = {"list": manifest.list, "version": manifest.version}
-        seen = self._marks(repository, _Seen(**fresh, envelopes="0" * 64, manifest="0" * 64))
-        write_whole(self._seen_file, seen.model_dump_json() + "\n")
-
-    def _marks(self, repository: Repository, seen: _Seen) -> _Seen:
-        """The same with what is signed for now."""
-        names = {"envelopes": envelopes_target(seen.list), "manifest": manifest_target(seen.list)}
-        found = {key: repository.find(name) for key, name in names.items()}
-        hashes: dict[str, Any] = {
-            key: one.hashes["sha256"] for key, one in found.items() if one is not None
-        }
-        return seen.model_copy(update={"envelopes": "", "manifest": "", **hashes})
-
-    def _seen(self) -> _Seen | None:
-        try:
-            return _Seen.model_validate_json(self._seen_file.read_bytes())
-        except (OSError, ValidationError):
-            return None
-
-    @property
-    def _seen_file(self) -> Path:
-        return self._parts.metadata / "seen.json"

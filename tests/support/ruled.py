@@ -128,7 +128,7 @@ class Ruled:
     def restart(self, *, orderly: bool) -> None:
         """Another life; after a kill the activation is taken up again, if it may be."""
         if orderly:
-            self.rig.loop._disarm("stop", 7, _stopped())
+            self.rig.loop._duty.disarm("stop", 7, _stopped())
         self.rig.outbox.close()
         self._begin()
         cut = self.rig.arming.interrupted()

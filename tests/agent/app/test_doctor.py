@@ -10,7 +10,9 @@ import pytest
 
 from agent.adapters.fpir_file import FpirFile
 from agent.app.context import Context
-from agent.app.doctor import UNIT, Finding, Machine, examine
+from agent.app.doctor import examine
+from agent.app.doctor_machine import UNIT
+from agent.app.findings import Finding, Machine
 from agent.cli import main
 from agent.errors import Exit
 from agent.policy.fpir_monitor import FpirCounts

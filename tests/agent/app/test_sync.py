@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.app.look import REMOVED
+from agent.app.choosing import REMOVED
 from agent.values.sync import (
     Fault,
     Installed,
