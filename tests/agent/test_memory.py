@@ -17,7 +17,7 @@ import pytest
 from tests.demo.stage import AGENT, ROOT, Stage, end, enrol_commands
 from tests.support.memory_scan import Found, Scanner, float_windows
 from tests.support.receiver import wait_until
-from tests.support.strangers import CROWD, Looker, needles_of
+from tests.support.strangers import CROWD, Looker, film_as_sent, needles_of, planes
 
 pytestmark = [
     pytest.mark.slow,
@@ -28,6 +28,7 @@ KEPT_S = 10.0
 HELD = {"unit", "crop u8", "frame u8", "control"}
 """While they are in sight."""
 LISTED = "single_face.jpg"
+EMPTY = "no_face.mp4"
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,15 @@ def test_a_process_that_keeps_everything_is_found_out(
     assert {kind: found.distinct[kind] for kind in whole} == {k: scanner.count[k] for k in whole}
 
 
+def test_an_empty_street_holds_nothing_that_is_looked_for(scanner: Scanner, footage: Path) -> None:
+    """What is found afterwards is of the crowd, and not a piece of sky that looks the same."""
+    found = Found()
+    for picture in film_as_sent(footage / EMPTY):
+        scanner.search(picture.tobytes(), found)
+        scanner.search(planes(picture[None]).tobytes(), found)
+    assert found.hits == {}, found.where
+
+
 def test_nobody_of_a_crowd_is_in_memory_after_it(
     scanner: Scanner, tmp_path: Path, models_dir: Path, footage: Path
 ) -> None:
@@ -118,7 +128,7 @@ def test_nobody_of_a_crowd_is_in_memory_after_it(
         seen: set[str] = set()
         wait_until(lambda: seen.update(scan(scanner, agent).hits) or seen >= HELD, "a crowd", 120)
 
-        camera.show(footage / "no_face.mp4")
+        camera.show(footage / EMPTY)
         time.sleep(KEPT_S + 2.0)
         empty = scan(scanner, agent)
         assert strangers(empty) == {}, empty.where

@@ -24,6 +24,10 @@ _SHOWN = 5
 _BITS = 22
 _VARIED = 8
 """Windows that hold fewer different values than this are flat paint, and may lie anywhere."""
+_CONTRAST = 24
+"""Grey values. Windows in which no value differs so much from the third after it (the same colour
+of the next pixel, where colours lie side by side) are smooth, and other pictures hold them too:
+those of an empty street held 344 windows of a crowd's sky, the roughest with a contrast of 3."""
 
 
 @dataclass
@@ -145,7 +149,16 @@ def row_windows(rows: np.ndarray, *, step: int) -> set[bytes]:
         for row in np.ascontiguousarray(rows)
         for at in range(0, rows.shape[1] - VALUES + 1, step)
     )
-    return {one.tobytes() for one in windows if len(np.unique(one)) >= _VARIED}
+    return {
+        one.tobytes()
+        for one in windows
+        if len(np.unique(one)) >= _VARIED and _contrast(one) >= _CONTRAST
+    }
+
+
+def _contrast(window: np.ndarray) -> float:
+    values = window.astype(np.float32)
+    return float(np.abs(values[3:] - values[:-3]).max())
 
 
 def _hash(words: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ keeps everything, says "ready" and waits for the end of its input.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -26,12 +26,30 @@ CROWD = ("multi_face.jpg", "0-f1-su-ph.jpg", "45-m7-di-ph.jpg")
 
 def jpeg_of(path: Path) -> np.ndarray:
     """The picture as the simulated camera sends it, (n,) bytes."""
-    return np.frombuffer(Encoder()(np.asarray(cv2.imread(str(path)), np.uint8)), np.uint8)
+    return _sent(cv2.imread(str(path)))
 
 
 def as_sent(path: Path) -> np.ndarray:
     """The picture as a viewer of the simulated camera decodes it."""
-    return np.asarray(cv2.imdecode(jpeg_of(path), cv2.IMREAD_COLOR), np.uint8)
+    return _seen(jpeg_of(path))
+
+
+def film_as_sent(path: Path) -> Iterator[np.ndarray]:
+    """Likewise every picture of a film."""
+    capture = cv2.VideoCapture(str(path))
+    while True:
+        done, picture = capture.read()
+        if not done:
+            return
+        yield _seen(_sent(picture))
+
+
+def _sent(picture: np.ndarray) -> np.ndarray:
+    return np.frombuffer(Encoder()(np.asarray(picture, np.uint8)), np.uint8)
+
+
+def _seen(jpeg: np.ndarray) -> np.ndarray:
+    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
 
 
 class Looker:
