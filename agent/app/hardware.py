@@ -11,7 +11,7 @@ from agent.adapters.leds import SysfsIndicator
 from agent.adapters.sysfs import SysfsHardware
 from agent.app.source import is_live
 from agent.config import Config
-from agent.policy import Limits
+from agent.policy import Policy
 from agent.ports import Clock
 from agent.ports.hardware import Hardware
 from agent.ports.indicator import Indicator
@@ -64,7 +64,7 @@ def outside(config: Config, clock: Clock, heartbeats: Heartbeats, log: Log) -> O
 
 def governing(
     config: Config,
-    limits: Limits,
+    policy: Policy,
     hardware: Hardware,
     tally: Tally,
     adjust: Callable[[Effort], None],
@@ -79,11 +79,10 @@ def governing(
         float(config.detection.min_face_px),
         config.recognition.shots_per_s,
     )
-    least = Effort(limits.least_rate_hz, limits.widest_face_px, limits.least_shots_per_s)
     return Governing(
         config.governor,
         asked,
-        least,
+        least_of(policy),
         hardware=hardware,
         tally=tally,
         live=is_live(config),
@@ -92,3 +91,8 @@ def governing(
         clock=clock,
         log=log,
     )
+
+
+def least_of(policy: Policy) -> Effort:
+    """With less than this nothing is matched under a policy."""
+    return Effort(policy.least_rate_hz, policy.faces_from_px, policy.least_shots_per_s)

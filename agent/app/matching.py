@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from agent.adapters.steady_clock import SteadyClock
 from agent.app.arming import arming, by_curve, new_id
 from agent.app.ground import Ground
-from agent.app.hardware import Outside, governing
+from agent.app.hardware import Outside, governing, least_of
 from agent.app.sending import Sending
 from agent.app.source import capture_limits
 from agent.app.vitals import coarse
 from agent.app.wire import limits_of
 from agent.pipeline import Pipeline, PipelineSettings
+from agent.policy import Rulebook
 from agent.ports import Camera
 from agent.runtime.arming import Arming
 from agent.runtime.builder_loop import BuilderLoop
 from agent.runtime.capture_loop import CaptureLoop
 from agent.runtime.governing import Governing
-from agent.runtime.orders import Adjust, Arm
+from agent.runtime.orders import Adjust, Arm, NewRules
 from agent.runtime.pipeline_loop import PipelineLoop
 from agent.runtime.surroundings import Surroundings
 
@@ -100,10 +101,18 @@ def matching(
     )
     pipeline = PipelineLoop(frames, gallery, mailbox, armed_by, around)
     governor = governing(
-        config, limit(rules.book.policy), around_us.hardware,
+        config, rules.book.policy, around_us.hardware,
         pipeline.tally, lambda effort: mailbox.post(Adjust(effort)), board=board, clock=clock,
         log=log,
     )  # fmt: skip
+
+    def post(book: Rulebook, gone: frozenset[str]) -> None:
+        governor.hold_to(least_of(book.policy))
+        mailbox.post(NewRules(book, gone))
+
+    rules.post = post
+    if rules.revoked:  # what a crash kept from being deleted
+        rules.post(rules.book, rules.revoked)
     capture = CaptureLoop(
         camera,
         mailbox,

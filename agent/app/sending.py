@@ -28,7 +28,7 @@ from agent.runtime.clock_watch import ClockWatch
 from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.drill import Drill
 from agent.runtime.inbound import Actions, Inbound
-from agent.runtime.orders import Arm, Disarm, NewRules
+from agent.runtime.orders import Arm, Disarm
 from agent.values import Monotonic
 
 
@@ -120,7 +120,4 @@ def sending(ground: Ground, soon: Callable[[], None]) -> Sending:
         is_alert=lambda event: not anchors.is_mine(event),
     )
     storage.watch.attach(board, lambda why: mailbox.post(Disarm(why, ground.uid, Cause.STORAGE)))
-    rules.post = lambda book, gone: mailbox.post(NewRules(book, gone))
-    if rules.revoked:  # what a crash kept from being deleted
-        rules.post(rules.book, rules.revoked)
     return Sending(events, transport, delivery, hears, trial, anchors, upkeep)

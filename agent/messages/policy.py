@@ -100,6 +100,21 @@ class MatchingClauses(_Clause):
     alerts_per_subject_and_day: int = Field(ge=1, le=1000)
 
 
+class EffortClauses(_Clause):
+    """The least that a device must do; with less than this it does not match at all. What is saved
+    on battery, heat and load stays above it.
+
+    Attributes:
+        min_detections_per_s: how often it looks.
+        min_shots_per_s: how often it embeds each person that is not decided on.
+        faces_from_px: faces of this width and more are looked for, pixels of the frame.
+    """
+
+    min_detections_per_s: float = Field(ge=0.1, le=30)
+    min_shots_per_s: float = Field(ge=0.1, le=30)
+    faces_from_px: float = Field(ge=16, le=500)
+
+
 class ListClauses(_Clause):
     """What may be on a list.
 
@@ -183,6 +198,7 @@ class PolicyDocument(_Clause):
     not_after: AwareDatetime
     test: bool
     matching: MatchingClauses
+    effort: EffortClauses
     lists: ListClauses
     authorisations: AuthorisationClauses
     bounds: BoundsClauses

@@ -62,7 +62,7 @@ def policy_of(document: PolicyDocument, digest: str) -> Policy:
         digest: sha256 of the signed text, hexadecimal.
     """
     matching, lists, grants = document.matching, document.lists, document.authorisations
-    bounds, alerts = document.bounds, document.alerts
+    bounds, alerts, effort = document.bounds, document.alerts, document.effort
     return Policy(
         name=document.name,
         version=document.version,
@@ -85,6 +85,9 @@ def policy_of(document: PolicyDocument, digest: str) -> Policy:
         not_before=Wall(document.not_before.timestamp()),
         not_after=Wall(document.not_after.timestamp()),
         min_face_px=matching.min_face_px,
+        least_rate_hz=effort.min_detections_per_s,
+        least_shots_per_s=effort.min_shots_per_s,
+        faces_from_px=effort.faces_from_px,
         alerts_per_day=matching.alerts_per_subject_and_day,
         schedule=tuple(one for clause in bounds.schedule for one in _windows(clause)),
         areas=tuple(map(area_of, bounds.areas)),

@@ -26,9 +26,6 @@ class Limits:
         min_face_px: least width of a face, pixels; 0: as configured.
         alerts_per_day: most events about one subject within 24 hours; 0: no such bound.
         policy: hash that events cite.
-        least_rate_hz: detections per second, at least.
-        widest_face_px: the smallest face to find may be so wide at most, pixels of the frame.
-        least_shots_per_s: embeddings per second of each undecided track, at least.
     """
 
     floor: float
@@ -43,9 +40,6 @@ class Limits:
     min_face_px: int = 0
     alerts_per_day: int = 0
     policy: str = ""
-    least_rate_hz: float = 2.0
-    widest_face_px: float = 64.0
-    least_shots_per_s: float = 1.0
 
     def check_list(self, templates: int) -> None:
         """Whether a list may be this long.

@@ -35,6 +35,9 @@ class Policy:
         agency: whose; empty for the built-in one, which is nobody's.
         not_before, not_after: it counts from then until then, wall seconds; None: for ever.
         min_face_px: least width of a face, pixels.
+        least_rate_hz, least_shots_per_s: detections per second, and embeddings per second of each
+            undecided track, with which matching is still allowed.
+        faces_from_px: so is it while faces of this width, pixels of the frame, are looked for.
         alerts_per_day: most events about one subject within 24 hours; 0: as many as there are.
         schedule, areas: matching happens within one of these; empty: always, everywhere.
         max_fix_age_s, max_fix_error_m: an older or less certain position is outside every area.
@@ -66,6 +69,9 @@ class Policy:
     not_before: Wall = Wall(0.0)  # noqa: RUF009 -- a number
     not_after: Wall | None = None
     min_face_px: int = 0
+    least_rate_hz: float = 2.0
+    least_shots_per_s: float = 1.0
+    faces_from_px: float = 64.0
     alerts_per_day: int = 0
     schedule: tuple[Window, ...] = ()
     areas: tuple[Area, ...] = ()

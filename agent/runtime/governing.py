@@ -2,11 +2,13 @@
 
 Runs on the delivery thread, every two seconds. Effort changes as a message between two frames. What
 would fall short of the policy's minimum is no lower effort but no matching at all: the board is
-told, and the pipeline disarms.
+told, and the pipeline disarms. So it is with a configuration that asks for less than that minimum,
+governed or not.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -21,16 +23,17 @@ from agent.values import Monotonic
 
 _SMOOTHING: Final = 0.5
 """Share of the newest reading in the load that counts."""
+_SETTINGS: Final = "detection.max_rate_hz, detection.min_face_px, recognition.shots_per_s"
 _OF_THE_HARDWARE: Final = frozenset({"battery", "temperature"})
 
 
 class Governing:
-    """`upkeep` for one thread; `status` and `hardware_effort` for any.
+    """`upkeep` for one thread; the rest for any.
 
     Args:
         config: the table.
         asked: as configured.
-        least: the policy's minimum.
+        least: the minimum of the policy at the start.
         hardware: battery and heat.
         tally: what the pipeline has done.
         live: whether it works against time; else its load means nothing.
@@ -66,8 +69,16 @@ class Governing:
         self._states = at_first(config)
         self._rules: tuple[GovernorRule, ...] = ()
         self._trouble = ""
+        self._lock = threading.Lock()
         self._load = 0.0
         self._seen = (clock.monotonic(), tally.busy_s)
+        self._judge()
+
+    def hold_to(self, least: Effort) -> None:
+        """Another policy has this minimum. In force when this returns."""
+        with self._lock:
+            self._least = least
+            self._judge()
 
     def upkeep(self) -> None:
         """To be called every few seconds."""
@@ -76,9 +87,12 @@ class Governing:
         now = self._clock.monotonic()
         self._states = govern(self._states, self._measures(now), self._config, now=now)
         rules = in_force(self._states, self._config)
-        if rules != self._rules:
+        if rules == self._rules:
+            return
+        with self._lock:
             self._rules = rules
-            self._change(rules)
+            self._log.info("effort", reason=_names(rules))
+            self._judge()
 
     def status(self) -> dict[str, Any] | None:
         """For `ctl status`: everything, since it stays on the device; None: not governed."""
@@ -101,14 +115,12 @@ class Governing:
         rules = [rule for rule in self._rules if rule.measure in _OF_THE_HARDWARE]
         return tuple(rule.name for rule in rules), effort(rules, self._asked)
 
-    def _culprits(self, rules: Sequence[GovernorRule]) -> str:
-        """The rules that fall short of the policy's minimum by themselves."""
-        alone = [
-            rule.name
-            for rule in rules
-            if effort([rule], self._asked).short_of(self._least, self._asked)
-        ]
-        return ", ".join(alone)
+    def _culprit(self) -> str:
+        """What falls short of the policy's minimum by itself."""
+        if self._asked.short_of(self._least):
+            return f"as configured ({_SETTINGS})"
+        alone = [one for one in self._rules if effort([one], self._asked).short_of(self._least)]
+        return _names(alone or self._rules)
 
     def _measures(self, now: Monotonic) -> Measures:
         hardware = self._hardware.read()
@@ -130,15 +142,15 @@ class Governing:
         self._load += _SMOOTHING * (newest - self._load)
         return self._load
 
-    def _change(self, rules: Sequence[GovernorRule]) -> None:
-        wanted = effort(rules, self._asked)
-        short = wanted.short_of(self._least, self._asked)
-        names = ", ".join(rule.name for rule in rules) or "as configured"
-        self._log.info("effort", reason=names)
-        self._trouble = (
-            f"{self._culprits(rules) or names}: {short} under the policy" if short else ""
-        )
+    def _judge(self) -> None:
+        wanted = effort(self._rules, self._asked)
+        short = wanted.short_of(self._least)
+        self._trouble = f"{self._culprit()}: {short} under the policy" if short else ""
         self._board.effort(self._trouble)
         if not short and wanted != self._effort:
             self._effort = wanted
             self._adjust(wanted)
+
+
+def _names(rules: Sequence[GovernorRule]) -> str:
+    return ", ".join(rule.name for rule in rules) or "as configured"

@@ -46,24 +46,19 @@ class Effort:
     face_px: float
     shots_per_s: float
 
-    def short_of(self, least: Effort, asked: Effort) -> str:
+    def short_of(self, least: Effort) -> str:
         """What is too little, in words; empty when nothing is.
 
         Args:
             least: the policy's minimum.
-            asked: as configured; where that is less than the minimum already, nothing is taken
-                away by saying so.
         """
         found: list[str] = []
-        rate = least.rate_hz if asked.rate_hz == 0 else min(least.rate_hz, asked.rate_hz)
-        if 0 < self.rate_hz < rate:
-            found.append(f"{self.rate_hz:g} detections/s, {rate:g} are the least")
-        widest = max(least.face_px, asked.face_px)
-        if self.face_px > widest:
-            found.append(f"faces from {self.face_px:g} px, {widest:g} px are the most")
-        shots = min(least.shots_per_s, asked.shots_per_s)
-        if self.shots_per_s < shots:
-            found.append(f"{self.shots_per_s:g} shots/s, {shots:g} are the least")
+        if 0 < self.rate_hz < least.rate_hz:
+            found.append(f"{self.rate_hz:g} detections/s, {least.rate_hz:g} are the least")
+        if self.face_px > least.face_px:
+            found.append(f"faces from {self.face_px:g} px, {least.face_px:g} px are the most")
+        if self.shots_per_s < least.shots_per_s:
+            found.append(f"{self.shots_per_s:g} shots/s, {least.shots_per_s:g} are the least")
         return "; ".join(found)
 
 

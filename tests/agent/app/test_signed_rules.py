@@ -346,6 +346,25 @@ def test_local_configuration_loosens_nothing(device: Device, setting: str, readi
     assert limits.min_face_px == 40
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [("detection.max_rate_hz=1",), ("detection.min_face_px=41", "governor.enabled=false")],
+)
+def test_configured_to_look_less_than_the_policy_asks_it_does_not_arm(
+    device: Device, settings: tuple[str, ...]
+) -> None:
+    ready(device)
+    device.restarted(*settings)
+
+    def script() -> None:
+        refused = device.arm()
+        assert not refused.ok
+        assert "as configured (detection.max_rate_hz" in refused.error
+        assert device.status()["alerts"] == 0
+
+    operated(device, script)
+
+
 def test_the_end_of_the_authorisation_disarms(device: Device) -> None:
     device.publish_policy()
     now = time.time()

@@ -38,6 +38,7 @@ def test_every_value_of_a_policy_comes_from_its_text() -> None:
             "min_face_px": 51, "min_margin": 0.12, "min_cooldown_s": 33.0,
             "alerts_per_subject_and_day": 3,
         },
+        effort={"min_detections_per_s": 5, "min_shots_per_s": 3, "faces_from_px": 30},
         lists={"bases": ["b"], "purposes": ["p"], "max_templates": 17, "max_age_hours": 5},
         authorisations={"types": ["exigency"], "max_hours": 2, "remote_arm": True},
         bounds={
@@ -52,6 +53,7 @@ def test_every_value_of_a_policy_comes_from_its_text() -> None:
     assert one.areas[0].corners == ((0, 0), (0, 1), (1, 1))
     given = (one.floor, one.target_fpir, one.min_shots, one.min_face_px, one.alerts_per_day)
     assert given == (0.61, 0.002, 7, 51, 3)
+    assert (one.least_rate_hz, one.least_shots_per_s, one.faces_from_px) == (5, 3, 30)
     assert (one.max_list_age_s, one.max_authorisation_s) == (5 * 3600, 2 * 3600)
     assert (one.not_before, one.not_after) == (NOW, NOW + 30 * 86_400)
     other = a_policy("uk-live-deployment")
@@ -65,7 +67,7 @@ def test_every_value_of_a_policy_comes_from_its_text() -> None:
 def test_each_clause_of_a_preset_names_its_source(name: str) -> None:
     lines = policy_text(name).decode().splitlines()
     clauses = [at for at, line in enumerate(lines) if line.startswith("  ") and "#" not in line]
-    assert len(clauses) == 24
+    assert len(clauses) == 27
     assert all(lines[at - 1].startswith("  # source: ") for at in clauses)
 
 
@@ -79,6 +81,9 @@ def test_the_presets_are_as_strict_as_they_say() -> None:
         assert strict.floor >= other.floor
         assert strict.target_fpir <= other.target_fpir
         assert strict.min_shots >= other.min_shots
+        assert strict.least_rate_hz >= other.least_rate_hz
+        assert strict.least_shots_per_s >= other.least_shots_per_s
+        assert other.test or other.faces_from_px <= other.min_face_px
         assert strict.max_authorisation_s <= other.max_authorisation_s
         assert (other.test, other.extrapolate) == (name == "field-test", name == "field-test")
         assert not other.remote_arm
@@ -94,6 +99,9 @@ def test_the_presets_are_as_strict_as_they_say() -> None:
         ({"matching": {"similarity_floor": "0.5"}}, "similarity_floor"),
         ({"matching": {"similarity_floor": float("nan")}}, "not a document"),
         ({"matching": {"also": 1}}, "also"),
+        ({"effort": {"min_detections_per_s": 0}}, "min_detections_per_s"),
+        ({"effort": {"faces_from_px": "any"}}, "faces_from_px"),
+        ({"effort": None}, "effort"),
         ({"authorisations": {"types": ["hunch"]}}, "types"),
         ({"authorisations": {"types": []}}, "types"),
         ({"bounds": {"time_sources": []}}, "time_sources"),

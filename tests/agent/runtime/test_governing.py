@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config.governor import GovernorConfig
+from agent.config.governor import GovernorConfig, GovernorRule
 from agent.errors import RefusedError
 from agent.runtime.governing import Governing
 from agent.runtime.orders import Adjust
@@ -33,11 +33,13 @@ class FakeHardware:
 class World:
     """A governed pipeline loop with a man before it."""
 
-    def __init__(self, rig: Rig, *, live: bool = True, enabled: bool = True) -> None:
+    def __init__(
+        self, rig: Rig, *, live: bool = True, enabled: bool = True, asked: Effort = ASKED
+    ) -> None:
         self.rig, self.hardware = rig, FakeHardware()
         self.efforts: list[Effort] = []
         self.governing = Governing(
-            GovernorConfig(enabled=enabled), ASKED, LEAST, hardware=self.hardware,
+            GovernorConfig(enabled=enabled), asked, LEAST, hardware=self.hardware,
             tally=rig.loop.tally, live=live, adjust=self._adjust, board=rig.board,
             clock=rig.clock, log=rig.log,
         )  # fmt: skip
@@ -151,3 +153,52 @@ def test_switched_off_it_does_nothing(rig: Rig) -> None:
     assert (world.efforts, world.governing.status()) == ([], None)
     assert world.governing.hardware_effort() is None
     assert rig.board.condition.armed
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+@pytest.mark.parametrize(
+    "asked", [Effort(1.0, 24.0, 4.0), Effort(10.0, 65.0, 4.0), Effort(10.0, 24.0, 0.5)]
+)
+def test_local_settings_below_the_policy_forbid_arming_from_the_first_moment(
+    rig: Rig, asked: Effort, enabled: bool
+) -> None:
+    World(rig, enabled=enabled, asked=asked)
+    with pytest.raises(
+        RefusedError, match=r"as configured \(detection\.max_rate_hz.*under the pol"
+    ):
+        rig.arm().answer.wait(0)
+    rig.show(MAN, 3.0)
+    assert rig.outbox.depth() == 0
+    assert rig.loop.tally.processed == 0
+
+
+def test_a_stricter_policy_disarms_and_an_easier_one_lets_go_on(rig: Rig) -> None:
+    world = World(rig)
+    rig.arm()
+    world.hardware.battery = 25.0
+    world.pass_time(6, MAN)
+    assert rig.board.condition.armed
+    world.governing.hold_to(Effort(7.0, 64.0, 1.0))
+    looked = rig.loop.tally.processed
+    rig.show(MAN, 2.0)
+    assert rig.loop.tally.processed == looked
+    assert rig.ledger.records[-1][1]["cause"] == "power"
+    assert "battery-low: 6 detections/s, 7 are the least" in rig.board.condition.reason
+    world.governing.hold_to(LEAST)
+    rig.arm().answer.wait(0)
+    assert rig.board.condition.armed
+
+
+def test_rules_of_ones_own_cannot_go_below_the_policy(rig: Rig) -> None:
+    """A table that goes on with a dying battery at any price is a table that disarms."""
+    lax = GovernorRule(name="go-on", measure="battery", at=99, back=100, rate_hz=0.5)
+    world = World(rig)
+    world.governing = Governing(
+        GovernorConfig(rules=(lax,)), ASKED, LEAST, hardware=world.hardware,
+        tally=rig.loop.tally, live=True, adjust=world._adjust, board=rig.board,
+        clock=rig.clock, log=rig.log,
+    )  # fmt: skip
+    rig.arm()
+    world.pass_time(8, MAN)
+    assert not rig.board.condition.armed
+    assert world.efforts == []
