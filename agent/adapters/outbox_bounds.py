@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from agent.messages import new_ulid
 from agent.values import Gap, Loss, Wall
 
 _ALL = "SELECT count(*), total(size) FROM entry"
@@ -44,6 +45,12 @@ def give_up(db: sqlite3.Connection, loss: Loss, chosen: Iterable[int]) -> int:
     if times:
         add_gap(db, Gap(Wall(min(times)), Wall(max(times)), {loss: len(times)}))
     return len(times)
+
+
+def forget_marks_before(db: sqlite3.Connection, before: Wall) -> int:
+    """By the time in the id of their alert: another boot counts from 0 again. How many."""
+    oldest = new_ulid(wall_s=max(0.0, before), randomness=bytes(10))
+    return db.execute("DELETE FROM cooldown WHERE id < ?", (oldest,)).rowcount
 
 
 def add_gap(db: sqlite3.Connection, gap: Gap) -> None:

@@ -12,6 +12,7 @@ from agent.adapters.outbox_bounds import add_gap
 from agent.adapters.outbox_salvage import COLUMNS, Remains, Row, read_remains
 from agent.adapters.outbox_schema import checksum, connect
 from agent.adapters.private_files import sync_directory
+from agent.errors import DiskError
 from agent.messages import ulid_wall_s
 from agent.values import Gap, Loss, Wall
 
@@ -32,7 +33,7 @@ class Salvage:
     """What became of a damaged outbox.
 
     Attributes:
-        aside: where it was moved; it is never deleted.
+        aside: where it was moved; it stays as long as alerts may be kept.
         recovered: events that were taken over into the new one.
         lost: events that could not be.
         exact: False when nobody can tell whether there were more.
@@ -129,6 +130,30 @@ def _move_aside(path: Path) -> Path:
             part.rename(target.with_name(target.name + suffix))
     path.rename(target)
     return target
+
+
+def forget_aside(path: Path, before: Wall) -> int:
+    """Delete what was set aside and not written to since; how many damaged outboxes that were.
+
+    Raises:
+        DiskError: it cannot be deleted.
+    """
+    old = [one for one in path.parent.glob(f"{path.name}.corrupt-*") if _written(one) < before]
+    try:
+        for one in old:
+            one.unlink(missing_ok=True)
+        if old:
+            sync_directory(path.parent)
+    except OSError as error:
+        raise DiskError(f"{error.filename or path}: {error.strerror}") from error
+    return sum(not one.name.endswith(_LOG) for one in old)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
 
 
 def _fresh(path: Path) -> Path:

@@ -12,14 +12,20 @@ from typing import Any
 
 from agent.adapters.activation_file import BOOT_ID
 from agent.adapters.clock import SystemClock
-from agent.adapters.counter_file import overwrite_counter, read_counter, write_counter
-from agent.adapters.outbox_bounds import add_gap, give_up, give_way, keep_within, read_gap
+from agent.adapters.outbox_bounds import (
+    add_gap,
+    forget_marks_before,
+    give_up,
+    give_way,
+    keep_within,
+    read_gap,
+)
+from agent.adapters.outbox_counters import Counters
 from agent.adapters.outbox_file import OutboxFile
-from agent.adapters.outbox_rescue import Rescue, Salvage
+from agent.adapters.outbox_rescue import Rescue, Salvage, forget_aside
 from agent.adapters.outbox_schema import checksum
 from agent.adapters.reserve import Reserve
 from agent.errors import DiskError
-from agent.messages import new_ulid
 from agent.ports import Clock
 from agent.ports.outbox import TOLD
 from agent.values import Gap, Loss, Monotonic, OutboxCounts, OutboxEntry, Wall
@@ -82,12 +88,13 @@ class SqliteOutbox:
         self._max_bytes = max_bytes
         self._reserve = reserve
         self._on_salvage = on_salvage
-        self._counters = path.with_name(path.name + ".counters")
+        self._path = path
         self._noting = threading.Lock()
         self._unwritten: list[Gap] = []
         self._untidy = True
         self.salvages: list[Salvage] = []
         self._file = OutboxFile(path, reserve, Rescue(self._clock.wall), self._salvaged)
+        self._counters = Counters(self._file, path.with_name(path.name + ".counters"), reserve)
 
     @property
     def set_aside(self) -> Path | None:
@@ -207,7 +214,7 @@ class SqliteOutbox:
             (at + 1, len(part), part),
         )
         count = self._file.write(lambda db: db.execute(query, values).rowcount)
-        self._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        self._empty_log()
         return count
 
     def forget_marks(self, *, but: str) -> None:
@@ -217,7 +224,7 @@ class SqliteOutbox:
         query = "DELETE FROM cooldown WHERE substr(key, 1, ?) <> ? AND substr(key, 1, ?) <> ?"
         values = (len(but), but, len(TOLD), TOLD) if but else (1, "/", len(TOLD), TOLD)
         self._file.write(lambda db: db.execute(query, values))
-        self._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+        self._empty_log()
 
     def expire(self, *, put_before: Monotonic, created_before: Wall) -> int:
         query = (
@@ -228,7 +235,15 @@ class SqliteOutbox:
         chosen = [seq for (seq,) in self._file.read(query, values)]
         if not chosen:
             return 0
-        return self._file.write(lambda db: give_up(db, Loss.EXPIRED, chosen))
+        count = self._file.write(lambda db: give_up(db, Loss.EXPIRED, chosen))
+        self._empty_log()
+        return count
+
+    def forget_old(self, before: Wall) -> int:
+        """As the port; files that were set aside are as old as the last write to them."""
+        if self._file.write(lambda db: forget_marks_before(db, before)):
+            self._empty_log()
+        return forget_aside(self._path, before)
 
     def report_gap(self, make: Callable[[Gap], OutboxEntry]) -> str | None:
         """As the port. Events that not even a full disk's reserve could hold are in it, too."""
@@ -255,41 +270,21 @@ class SqliteOutbox:
     def tidy(self) -> None:
         """Empty the write-ahead log, which still holds what was erased from the database."""
         if self._untidy and not self.depth():
-            self._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+            self._empty_log()
             self._untidy = False
 
     def count_up(self, key: str) -> int:
-        """Add one to a named counter, from 0, and return it; the session number is one.
-
-        The larger of database and file counts, so that the loss of either takes none back.
-        """
-        rows = self._file.read("SELECT value FROM meta WHERE key = ?", (key,))
-        value = 1 + max(read_counter(self._counters, key), rows[0][0] if rows else 0)
-        beside = self._write_beside(key, value)
-        try:
-            self._file.write(lambda db: db.execute("REPLACE INTO meta VALUES (?, ?)", (key, value)))
-        except DiskError as error:  # a start there must not stop what waits from being delivered
-            if not (beside and self._reserve is not None and self._reserve.is_full(error)):
-                raise
-        return value
-
-    def _write_beside(self, key: str, value: int) -> bool:
-        """On a full disk in the reserve, or else in place; whether it is on the medium."""
-        if self._reserve is None:
-            write_counter(self._counters, key, value)
-            return True
-        try:
-            self._reserve.keep_going(lambda: write_counter(self._counters, key, value))
-        except DiskError as error:
-            if not self._reserve.is_full(error):
-                raise
-            return overwrite_counter(self._counters, key, value)
-        return True
+        """Add one to a named counter, from 0, and return it; the session number is one."""
+        return self._counters.count_up(key)
 
     def _salvaged(self, salvage: Salvage) -> None:
         self.salvages.append(salvage)
         if self._on_salvage is not None:
             self._on_salvage(salvage)
+
+    def _empty_log(self) -> None:
+        """It still holds what was erased from the database."""
+        self._file.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
 
     def _insert(self, db: sqlite3.Connection, entry: OutboxEntry) -> bool:
         at = self._clock.monotonic() if entry.at is None else entry.at
@@ -325,11 +320,8 @@ class SqliteOutbox:
 
 
 def _mark(db: sqlite3.Connection, entry: OutboxEntry, key: str, until: float) -> None:
-    """Old marks go by the time in the id of their alert: another boot counts from 0 again."""
     db.execute("INSERT OR REPLACE INTO cooldown VALUES (?, ?, ?)", (key, entry.id, until))
-    long_ago = max(0.0, entry.created_at - _KEEP_COOLDOWNS_S)
-    oldest = new_ulid(wall_s=long_ago, randomness=bytes(10))
-    db.execute("DELETE FROM cooldown WHERE id < ?", (oldest,))
+    forget_marks_before(db, Wall(entry.created_at - _KEEP_COOLDOWNS_S))
 
 
 def _is_there(db: sqlite3.Connection, event: str) -> bool:

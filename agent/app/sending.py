@@ -29,6 +29,8 @@ from agent.runtime.delivery_loop import DeliveryLoop
 from agent.runtime.drill import Drill
 from agent.runtime.inbound import Actions, Inbound
 from agent.runtime.orders import Arm, Disarm
+from agent.runtime.retention import Retention
+from agent.runtime.rules_desk import RulesDesk
 from agent.values import Monotonic
 
 
@@ -101,7 +103,10 @@ def sending(ground: Ground, soon: Callable[[], None]) -> Sending:
         context, config, vault, outbox,
         lambda: delivery.notify(), board=board,  # noqa: PLW0108 -- made below
     )  # fmt: skip
-    upkeep.jobs += [ClockWatch(clock, storage.ledger).upkeep, anchors.upkeep]
+    retention = Retention(
+        outbox, partial(_retention_days, rules), ledger=storage.ledger, clock=clock, log=log
+    )
+    upkeep.jobs += [retention.upkeep, ClockWatch(clock, storage.ledger).upkeep, anchors.upkeep]
 
     def arrived(event: str, at: Monotonic) -> None:
         trial.delivered(event, at)
@@ -121,3 +126,9 @@ def sending(ground: Ground, soon: Callable[[], None]) -> Sending:
     )
     storage.watch.attach(board, lambda why: mailbox.post(Disarm(why, ground.uid, Cause.STORAGE)))
     return Sending(events, transport, delivery, hears, trial, anchors, upkeep)
+
+
+def _retention_days(rules: RulesDesk) -> float | None:
+    """While the rules cannot be read, nobody knows."""
+    book = rules.book
+    return None if book.trouble else book.policy.retention_days

@@ -102,6 +102,13 @@ def purge(
     return done
 
 
+def retain(store: EventStore, days: float, *, now: float) -> Purged:
+    """Delete what arrived more than so many days ago; nothing is recorded where nothing is due."""
+    before = now - days * _DAY_S
+    due = purge(store, received_before=before, dry=True, now=now)
+    return purge(store, received_before=before, now=now) if due.events else due
+
+
 def hold(store: EventStore, stored: StoredEvent, reason: str, *, now: float) -> None:
     """Keep an event, and what it is an update of or has as updates, whatever is purged.
 

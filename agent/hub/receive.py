@@ -25,6 +25,7 @@ QUIET_S: Final = 2.0
 _FLUSH_S: Final = 5.0
 _LINE_EVERY_S: Final = 60.0
 _REVIEWS_EVERY_S: Final = 1.0
+_RETAIN_EVERY_S: Final = 3600.0
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Receiver:
     sleep: waits so many seconds.
     stop: asked often; true ends the loop in good order.
     window_s: the same subject from two cameras within so many seconds is shown together.
+    retain: deletes what is kept for too long, and says so; asked every hour, and at the start.
     """
 
     links: Links
@@ -66,9 +68,11 @@ class Receiver:
     sleep: Callable[[float], None]
     stop: Callable[[], bool]
     window_s: float
+    retain: Callable[[], str] = lambda: ""
     counts: Counts = field(default_factory=Counts)
     _told: dict[str, float] = field(default_factory=dict)
     _looked: float = float("-inf")
+    _retained: float = float("-inf")
 
     def once(self) -> None:
         """Take in what waits at the broker.
@@ -176,6 +180,11 @@ class Receiver:
         for name in self.watch.silent(now=now):
             minutes = (now - self.watch.cameras[name].heard) / 60
             self.screen.line(f"ALARM {name}: silent for {minutes:.1f} minutes, though online")
+        if now - self._retained >= _RETAIN_EVERY_S:
+            self._retained = now
+            line = self.retain()
+            if line:
+                self.screen.line(line)
         self.screen.tick(self.watch, now=now)
 
     def _say_once(self, what: str, line: str) -> None:

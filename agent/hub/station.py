@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from agent.adapters.signing import KeySigner, Signs
-from agent.errors import RefusedError
+from agent.errors import DataError, RefusedError
 from agent.hub.case_keys import FILE as KEYS_FILE
 from agent.hub.case_keys import CaseKeys
 from agent.hub.casebook import Casebook
@@ -21,6 +21,7 @@ from agent.hub.inbox import Inbox
 from agent.hub.opening import Opener
 from agent.hub.outcomes import Outcomes
 from agent.hub.policies import in_force
+from agent.hub.purge import retain
 from agent.hub.reviewers import Reviewers
 from agent.hub.vault import open_vault
 
@@ -59,6 +60,17 @@ class Station:
             if device.alert_key:
                 ring.alerts_key(device.alert_key)
                 ring.acks_key(device.ack_key)
+
+    def retain(self, *, now: float) -> str:
+        """Keep alerts as long as the policy in force says, and no longer; what was deleted, in
+        words, empty when nothing was.
+        """
+        try:
+            days = in_force(self.hub).retention_days
+        except DataError as error:
+            return f"nothing is deleted for its age: {error}"
+        done = retain(self.store, days, now=now)
+        return f"deleted {done.events} events older than {days:g} days" if done.events else ""
 
     def inbox(self, prefix: str) -> Inbox:
         """For topics that begin with `{prefix}/{agency}/`."""

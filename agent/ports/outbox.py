@@ -90,6 +90,11 @@ class Outbox(Protocol):
             how many were given up.
         """
 
+    def forget_old(self, before: Wall) -> int:
+        """Erase every mark of an event raised before then, and every damaged outbox that was set
+        aside before. Returns how many outboxes.
+        """
+
     def report_gap(self, make: Callable[[Gap], OutboxEntry]) -> str | None:
         """Turn what was given up into one gap event, in one transaction.
 

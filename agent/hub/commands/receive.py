@@ -33,9 +33,10 @@ _EXAMPLES: Final = """examples:
   bodycam-hub receive --mqtt-host 127.0.0.1 --once      # what waits at the broker, then end
 
 Every event is on disk in the hub folder before it is acknowledged. At a terminal a table is shown,
-else a line an event; --json prints the opened event. Exit codes: 0 told to stop; 64 usage;
-66 no hub here; 69 another receiver is at work, or (--once) no broker; 74 the disk failed; 77 a
-wrong passphrase; 78 the settings are wrong.
+else a line an event; --json prints the opened event. Every hour it deletes what is older than the
+policy in force keeps alerts, unless it is held (`bodycam-hub purge`). Exit codes: 0 told to stop;
+64 usage; 66 no hub here; 69 another receiver is at work, or (--once) no broker; 74 the disk failed;
+77 a wrong passphrase; 78 the settings are wrong.
 """
 
 
@@ -92,6 +93,7 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
             sleep=time.sleep,
             stop=lambda: bool(stopping),
             window_s=args.window_minutes * _MINUTE_S,
+            retain=lambda: station.retain(now=context.clock.wall()),
         )
         with locked(folder, wait_s=_LOCK_S):
             receiver.once() if args.once else receiver.run()

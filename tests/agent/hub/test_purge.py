@@ -7,6 +7,8 @@ import json
 import pytest
 
 from agent.errors import DataError, MissingFileError, RefusedError, UsageError
+from agent.hub.chain import log_lines
+from agent.hub.station import open_station
 from tests.support.casework import Casework
 from tests.support.field_cameras import FieldCamera, hub_station
 from tests.support.hubs import DAY_S
@@ -226,6 +228,22 @@ def test_retention_is_the_policys(world, work) -> None:
     assert old.id != young.id
     with pytest.raises(UsageError, match="both say how old"):
         world("purge", "--retention", "--older-than", "3")
+
+
+def test_the_receiver_keeps_to_the_policy_by_itself(world, work) -> None:
+    under(world, "eu-ai-act")
+    held = work.alert()
+    world("purge", "--hold", held.id, "--reason", "case 17")
+    work.alert()
+    world.clock.advance(6 * DAY_S)
+    young = work.alert()
+    with open_station(world.context()) as station:
+        assert station.retain(now=world.now) == ""
+        said = len(log_lines(station.database))
+        assert station.retain(now=world.now + 1.1 * DAY_S) == "deleted 1 events older than 7 days"
+        assert len(log_lines(station.database)) == said + 1
+        assert station.retain(now=world.now + 1.2 * DAY_S) == ""
+    assert remaining(world) == [held.id, young.id]
 
 
 def test_as_many_reviewers_as_the_policy_says_whatever_the_rule(world, work) -> None:

@@ -162,6 +162,20 @@ def test_a_forked_audit_log_raises_the_alarm(world, address, tmp_path) -> None:
     assert stored_ids(world) == []
 
 
+def test_it_deletes_what_it_has_kept_for_too_long(world, address) -> None:
+    camera = FieldCamera(world)
+    event = camera.event()
+    with hub_station(world) as station:
+        station.take(camera.message(camera.sealed(event)))
+        with station.station.database.transaction() as db:
+            db.execute("UPDATE event SET received = ?", (time.time() - 32 * 86_400,))
+    hub = HubProcess(world, address)
+    hub.start()
+    told = "deleted 1 events older than 31 days"
+    wait_until(lambda: told in hub.err.read_text(), "what is too old goes")
+    assert hub.stop() == 0
+
+
 def test_an_older_register_is_warned_of_and_received_with(world, address) -> None:
     """A camera that was removed may be back in it; alerts do not wait for that to be mended."""
     FieldCamera(world)
