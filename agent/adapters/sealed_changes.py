@@ -32,6 +32,7 @@ class SealedChanges:
         now: Wall,
         high_water: Wall,
         record: Callable[[Change], object],
+        sha256: str = "",
     ) -> None:
         """See `SealedListStore.install`; `high_water` is the latest time known when it began."""
         before = self._parts.catalogue.listed()
@@ -48,7 +49,7 @@ class SealedChanges:
             self._check(stored, manifest, staging, now=now, high_water=high_water)
             self._parts.files.settle()
             record(change_to(manifest, before, staging.held, new_shards))
-            self._switch(manifest, staging.held)
+            self._switch(manifest, staging.held, sha256)
         finally:
             self.sweep()
 
@@ -132,8 +133,8 @@ class SealedChanges:
             high_water=high_water,
         )
 
-    def _switch(self, manifest: ListManifest, held: Sequence[Held]) -> None:
+    def _switch(self, manifest: ListManifest, held: Sequence[Held], sha256: str) -> None:
         bare = manifest.model_copy(update={"shards": ()})
-        listed = Listed(manifest=bare, shards=tuple(one.source for one in held))
+        listed = Listed(manifest=bare, shards=tuple(one.source for one in held), sha256=sha256)
         self._parts.catalogue.switch(listed, held, self._parts.clock.value)
         self._parts.damaged.clear()

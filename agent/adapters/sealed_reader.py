@@ -118,7 +118,7 @@ class SealedReader:
         )
         end = min(listed.manifest.not_after, listed.manifest.created + parts.rules.max_list_age_s)
         columns = replace(stored.columns, not_after=np.minimum(stored.columns.not_after, end))
-        return replace(stored, columns=columns)
+        return replace(stored, columns=columns, sha256=listed.sha256)
 
     def _columns(self, held: Sequence[Held]) -> Iterator[Columns]:
         for one in held:

@@ -51,10 +51,12 @@ class Listed(_Sealed):
     Attributes:
         manifest: of the version, without its shards, whose keys must not stay here.
         shards: their sources, in order.
+        sha256: of the manifest as it was signed; empty where that was not noted.
     """
 
     manifest: ListManifest
     shards: tuple[Sha256, ...]
+    sha256: str = ""
 
 
 class Ended(_Sealed):

@@ -169,6 +169,7 @@ class SealedListStore:
         *,
         now: Wall,
         record: Callable[[Change], object],
+        sha256: str = "",
     ) -> Installed:
         """Put a version in the place of what is there.
 
@@ -177,6 +178,7 @@ class SealedListStore:
             new_shards: every shard that `missing` names, as downloaded: bytes, or a file.
             now: trusted time.
             record: told before the switch, for the audit log. When it raises, nothing changes.
+            sha256: of the manifest as it was signed; records of its use cite it.
 
         Raises:
             RefusedError: a rule of the policy, an older version, or the clock is wrong.
@@ -188,7 +190,7 @@ class SealedListStore:
         high_water = self._clock.value
         with self._files.writing(self._wait_s):
             self._changes.install(
-                manifest, new_shards, now=now, high_water=high_water, record=record
+                manifest, new_shards, now=now, high_water=high_water, record=record, sha256=sha256
             )
             after = self.installed()
         if after is None:

@@ -37,6 +37,14 @@ class Models:
     embedder: Embedder
     curve: Curve
 
+    @property
+    def hashes(self) -> dict[str, str]:
+        """sha256 of both, as audit records cite them."""
+        return {
+            "detector": self.detector.identity.sha256,
+            "embedder": self.embedder.identity.sha256,
+        }
+
 
 class Context:
     """What a command may use; each thing is made when it is first asked for.

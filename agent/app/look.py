@@ -216,7 +216,7 @@ class Look:
                 bytes=change.bytes,
             )
 
-        self._store.install(manifest, shards, now=self._now, record=record)
+        self._store.install(manifest, shards, now=self._now, record=record, sha256=sha256)
 
     def _withdraw(self) -> Withdrawn:
         here = self._store.installed()

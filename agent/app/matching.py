@@ -88,6 +88,7 @@ def matching(
         log=log,
         clock=clock,
         uid=ground.uid,
+        networks=models.hashes,
         here=around_us.here,
         coarse=coarse,
     )

@@ -53,11 +53,7 @@ def record_start(
     before = "" if earlier is None else str(earlier["fields"].get("config", ""))
     if before not in ("", digest):
         ledger.append("config", config=digest, before=before)
-    ledger.append(
-        "models",
-        detector=models.detector.identity.sha256,
-        embedder=models.embedder.identity.sha256,
-    )
+    ledger.append("models", **models.hashes)
     if gallery.templates:
         ledger.append(
             "list",
@@ -65,4 +61,5 @@ def record_start(
             version=gallery.ref.version,
             templates=gallery.templates,
             subjects=gallery.subjects,
+            **gallery.ref.cited,
         )

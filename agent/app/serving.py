@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from agent.errors import RefusedError
+from agent.errors import RefusedError, UnavailableError
 
 if TYPE_CHECKING:
     from agent.app.context import Context
     from agent.policy import Permit, Rulebook
+    from agent.values.place import Fix
     from agent.watchlist.columns import StoredList
+
+_PATIENCE_S: Final = 10.0
+"""A receiver reports once a second when it has a position."""
 
 
 def stored_list(context: Context) -> StoredList:
@@ -55,16 +59,46 @@ def rules_in_force(context: Context) -> Rulebook:
 
 
 def permit_now(context: Context, book: Rulebook, authorisation: str, list_id: str) -> Permit:
-    """What a one-shot command rests on. It has no receiver of positions: where areas are set it is
-    refused.
+    """What a one-shot command rests on. Where areas are set, gpsd is asked for a position.
 
     Raises:
-        RefusedError: the rules do not permit it.
+        RefusedError: the rules do not permit it, or what they ask for cannot be told.
     """
+    from agent.adapters.fpir_file import FpirFile
     from agent.adapters.time_signs import time_signs
     from agent.policy import Circumstances
     from agent.policy.rulebook import permit
 
-    clock = context.clock
-    here = Circumstances(clock.wall(), clock.monotonic(), time_signs(), None, list_id)
+    clock, signs = context.clock, time_signs()
+    grant = book.grants.get(authorisation)
+    areas = book.policy.areas or (() if grant is None else grant.areas)
+    asked = bool(areas) or ("gps" in book.policy.time_sources and not signs.kernel)
+    fix = _position(context, needed=bool(areas)) if asked else None
+    stopped = FpirFile(context.state_dir / "fpir.json").load()[1]
+    here = Circumstances(clock.wall(), clock.monotonic(), signs, fix, list_id, stopped or "")
     return permit(book, authorisation, here)
+
+
+def _position(context: Context, *, needed: bool) -> Fix | None:
+    from agent.adapters.gpsd import GpsdClient
+
+    gps, clock = context.config.gps, context.clock
+    if not gps.enabled:
+        if not needed:
+            return None
+        raise RefusedError(
+            "the rules set areas, and no position is known: have gpsd running with a receiver, "
+            "and set gps.enabled=true (and gps.host, where it runs elsewhere)"
+        )
+    client = GpsdClient(gps.host, gps.port, silence_s=gps.silence_s, clock=clock)
+    until = clock.monotonic() + _PATIENCE_S
+    try:
+        client.connect()
+        while client.latest() is None and clock.monotonic() < until:
+            client.receive()
+    except UnavailableError as error:
+        if needed:
+            raise RefusedError(f"the rules set areas, and there is no position: {error}") from None
+    finally:
+        client.close()
+    return client.latest()

@@ -45,6 +45,13 @@ _CHANGE: Mapping[str, _Rule] = {
     "entries": _COUNT,
     "templates": _COUNT,
 }
+_RESTS_ON: Mapping[str, _Rule] = {
+    "policy": _HASH,
+    "sha256": _HASH,
+    "detector": _HASH,
+    "embedder": _HASH,
+}
+"""What a use rests on; `sha256` is of the list."""
 
 KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "start": {"version": _ID, "session": _COUNT, "config": _HASH},
@@ -54,7 +61,7 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
         "authorisation": _ID,
         "reason": _REASON,
         "uid": _COUNT,
-        "policy": _HASH,
+        **_RESTS_ON,
         **_LIST,
     },
     "disarm": {
@@ -81,7 +88,9 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "remove": _CHANGE,
     "identify": {
         **_LIST,
+        **_RESTS_ON,
         "authorisation": _ID,
+        "uid": _COUNT,
         "images": _COUNT,
         "faces": _COUNT,
         "searched": _COUNT,

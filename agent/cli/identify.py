@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,11 @@ With --json: for each image, in the order given, the list of its faces, or null 
 cannot be read: the others are answered all the same, and the exit code says that one was not.
 Only candidates over the threshold are shown, and one image at a time is in memory. What is shown
 is an investigative lead, not an identification: a trained person must compare the images before
-any action. Each use leaves an audit record with counts only.
+any action. Each use, and each refusal, leaves an audit record with counts only.
+
+Where the agency's rules set areas, gpsd is asked where this device is (gps.enabled, gps.host):
+without a position in one of them nothing is searched. Nor is it after too many false alerts,
+outside schedule or authorisation, or without trusted time: exit code 77, and one line says why.
 """
 
 
@@ -91,9 +96,13 @@ def run(args: argparse.Namespace, context: Context) -> int:
     """
     authorisation = _authorised(args.authorisation)
     context = context.adjusted(f"detection.min_face_px={args.min_face_px}")
-    stored, book = stored_list(context), rules_in_force(context)
-    permit_now(context, book, authorisation, stored.id)
-    gallery, rule = _prepare(context, stored, book.policy)
+    try:
+        stored, book = stored_list(context), rules_in_force(context)
+        permit_now(context, book, authorisation, stored.id)
+        gallery, rule = _prepare(context, stored, book.policy)
+    except RefusedError as error:
+        _record_refusal(context, authorisation, str(error))
+        raise
     found: list[_Searched] = []
     try:
         for path in args.images:
@@ -105,11 +114,21 @@ def run(args: argparse.Namespace, context: Context) -> int:
                 "identify",
                 list=stored.id,
                 version=stored.version,
+                **stored.ref.cited,
+                **context.models().hashes,
+                policy=book.policy.sha256(),
                 authorisation=authorisation,
+                uid=os.getuid(),
                 **_counts([face for one in answered for face in one.faces], len(answered)),
             )
     _show(found, rule, context)
     return next((int(one.problem.exit_code) for one in found if one.problem), int(Exit.OK))
+
+
+def _record_refusal(context: Context, authorisation: str, why: str) -> None:
+    context.audit().append(
+        "refusal", what="identify", reason=why, authorisation=authorisation, uid=os.getuid()
+    )
 
 
 def _authorised(given: str) -> str:

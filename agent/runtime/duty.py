@@ -196,6 +196,8 @@ class Duty:
             around.ledger.append("gap", events=0, reason="the agent was interrupted while armed")
         around.ledger.append(
             "arm",
+            **around.networks,
+            **ref.cited,
             activation=activation.id,
             authorisation=order.authorisation,
             reason=order.reason,

@@ -82,6 +82,7 @@ class Obeying:
             version=ref.version,
             templates=gallery.templates,
             subjects=gallery.subjects,
+            **ref.cited,
         )
         duty.note_threshold()
         around.board.list_in_use(ref.id, ref.version, gallery.templates)

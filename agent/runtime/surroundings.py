@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from agent.delivery import EventWriter
@@ -45,6 +45,7 @@ class Surroundings:
         monitor: of false alerts.
         board, heartbeats, log, clock: as everywhere.
         uid: of the agent itself, for what nobody asked for.
+        networks: sha256 of detector and embedder, as records of arming cite them.
         here: where the device is, for alerts; None: not known.
         coarse: a count of people as it may be kept.
     """
@@ -59,5 +60,6 @@ class Surroundings:
     log: Log
     clock: Clock
     uid: int
+    networks: Mapping[str, str] = field(default_factory=dict)
     here: Callable[[], Fix | None] = lambda: None
     coarse: Callable[[int], int] = tens

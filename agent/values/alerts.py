@@ -64,10 +64,22 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class WatchlistRef:
-    """Which list, and which version of it, was searched."""
+    """Which list, and which version of it, was searched.
+
+    Attributes:
+        id, version: of the list.
+        sha256: of the signed manifest of a synced list, of the file of a local one; empty where
+            it is not known. For the audit log: id and version say which list it is.
+    """
 
     id: str
     version: int
+    sha256: str = field(default="", compare=False)
+
+    @property
+    def cited(self) -> dict[str, str]:
+        """What a record says of it besides id and version."""
+        return {"sha256": self.sha256} if self.sha256 else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,16 +187,18 @@ class StoredList:
         version: grows by one with every change; 0 for the one that does not exist yet.
         space: family of embedders whose vectors may be compared with these; empty while unknown.
         columns: the entries.
+        sha256: of what it was read from; empty for one that was made or changed since.
     """
 
     id: str
     version: int
     space: str
     columns: Columns
+    sha256: str = ""
 
     @property
     def ref(self) -> WatchlistRef:
-        return WatchlistRef(self.id, self.version)
+        return WatchlistRef(self.id, self.version, self.sha256)
 
     @staticmethod
     def empty() -> StoredList:

@@ -45,7 +45,7 @@ def add(stored: StoredList, new: Columns, space: str) -> StoredList:
             )
     columns = concat([old, new]) if len(old) else new
     check(columns)
-    return replace(stored, space=space, columns=columns)
+    return replace(stored, space=space, columns=columns, sha256="")
 
 
 def remove(
@@ -67,7 +67,7 @@ def remove(
             if not hit.any():
                 raise DataError(f"{what} {one!r}: not on the list; `watchlist list` shows what is")
             gone |= hit
-    return replace(stored, columns=columns.take(~gone))
+    return replace(stored, columns=columns.take(~gone), sha256="")
 
 
 def find(stored: StoredList, entry: str) -> int:

@@ -125,11 +125,13 @@ def parse(data: bytes) -> StoredList:
         DataError: damaged, cut short, of another format, or an entry that breaks a rule.
     """
     ref, header, start = _head(data)
-    if hashlib.sha256(memoryview(data)[:-_TRAILER]).digest() != data[-_TRAILER:]:
+    digest = hashlib.sha256(memoryview(data)[:-_TRAILER])
+    if digest.digest() != data[-_TRAILER:]:
         raise DataError("watchlist file: checksum does not agree; the file is damaged")
     columns = _columns(data, header, start)
     check(columns)
-    return StoredList(ref.id, ref.version, header.space, columns)
+    digest.update(data[-_TRAILER:])
+    return StoredList(ref.id, ref.version, header.space, columns, digest.hexdigest())
 
 
 def _body(stored: StoredList) -> Iterator[bytes | memoryview]:

@@ -37,6 +37,8 @@ from tests.support.monitors import a_monitor
 from tests.support.portraits import SPACE, PortraitDetector, PortraitEmbedder, portrait, template
 
 MAN, STRANGER, NOBODY = 200, 60, 0
+LIST_SHA256 = "f" * 64
+NETWORKS = {"detector": "d" * 64, "embedder": "e" * 64}
 CURVE = ((0.363, 1e-3), (0.424, 1e-4), (0.489, 1e-5), (0.560, 1e-6), (0.668, 1e-7))
 
 
@@ -46,7 +48,8 @@ def gallery_of(*people: int, version: int = 1, now: float = 1_800_000_000.0) -> 
         return build_gallery(StoredList.empty(), now=Wall(now), config=WatchlistConfig(), threads=1)
     metas = [a_meta(person) for person in people]
     vectors = np.stack([template(person) for person in people])
-    stored = StoredList("local-1", version, SPACE, columns_of(metas, [1] * len(people), vectors))
+    columns = columns_of(metas, [1] * len(people), vectors)
+    stored = StoredList("local-1", version, SPACE, columns, LIST_SHA256)
     return build_gallery(stored, now=Wall(now), config=WatchlistConfig(), threads=1)
 
 
@@ -165,5 +168,6 @@ class Rig:
             log=self.log,
             clock=self.clock,
             uid=7,
+            networks=NETWORKS,
             here=lambda: self.here,
         )

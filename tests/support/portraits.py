@@ -96,3 +96,8 @@ class PortraitModels:
     detector: PortraitDetector = field(default_factory=PortraitDetector)
     embedder: PortraitEmbedder = field(default_factory=PortraitEmbedder)
     curve: Sequence[tuple[float, float]] = ((0.36, 1e-3), (0.49, 1e-5), (0.67, 1e-7))
+
+    @property
+    def hashes(self) -> dict[str, str]:
+        detector, embedder = self.detector.identity, self.embedder.identity
+        return {"detector": detector.sha256, "embedder": embedder.sha256}

@@ -72,6 +72,7 @@ def test_the_first_list_arrives(device, world):
     assert device.matched() == (LIST, 1, ("E-1", "E-11", "E-12", "E-13", "E-2", "E-3"))
     ((kind, fields),) = device.audited()
     assert (kind, fields["list"], fields["version"], fields["entries"]) == ("sync", LIST, 1, 6)
+    assert device.store.load(now=device.clock.wall()).ref.cited == {"sha256": fields["sha256"]}
     assert not list((device.folder / "incoming").iterdir())
 
 

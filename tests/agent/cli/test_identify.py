@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import socket
+import threading
+
 import pytest
 
+from agent.adapters.fpir_file import FpirFile
 from agent.errors import DataError, MissingFileError, RefusedError, UsageError
+from agent.policy import Rulebook
+from agent.policy.fpir_monitor import FpirCounts
+from agent.policy.trusted_time import TimeSigns
 from tests.support.commands import Commands
+from tests.support.policies import AROUND_ZERO, a_grant, a_policy
 from tests.support.portraits import save_portrait
 
 GROUNDS = (
@@ -40,7 +48,11 @@ def test_the_audit_record_holds_counts_only(agent, tmp_path):
     agent("identify", group, group, *ALLOWED)
     kind, fields = agent.audit()[-1]
     assert kind == "identify"
-    assert {name: fields[name] for name in fields if name != "list"} == {
+    rests_on = {"sha256", "policy", "detector", "embedder"}
+    assert all(len(fields[name]) == 64 for name in rests_on)
+    (_, enrolled), *_ = agent.audit()
+    assert fields["sha256"] == enrolled["sha256"]
+    assert {name: fields[name] for name in fields.keys() - rests_on - {"list", "uid"}} == {
         "version": 1,
         "authorisation": "TEST-1",
         "images": 2,
@@ -48,6 +60,70 @@ def test_the_audit_record_holds_counts_only(agent, tmp_path):
         "searched": 6,
         "matches": 2,
     }
+
+
+TPV = b'{"class":"TPV","mode":3,"time":"2027-01-15T08:00:00Z","lat":%b,"lon":0.0,"eph":3}\n'
+
+
+class Gpsd:
+    """Says one position to whoever asks."""
+
+    def __init__(self, latitude: bytes) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = str(self._listener.getsockname()[1])
+        self._says = TPV % latitude
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with self._listener, self._listener.accept()[0] as connection:
+            connection.recv(200)
+            connection.sendall(self._says)
+            connection.recv(200)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "says"),
+    [
+        (b"0.0", ""),
+        (b"1.0", "outside market"),
+        (None, "set gps.enabled=true"),
+        ("gone", "gpsd at 127.0.0.1:"),
+    ],
+)
+def test_where_areas_are_set_gpsd_says_whether_it_is_in_one(
+    agent, tmp_path, monkeypatch, latitude, says
+):
+    policy = a_policy(
+        "field-test",
+        authorisations={"types": ["warrant"]},
+        bounds={"areas": [AROUND_ZERO], "time_sources": ["ntp"]},
+    )
+    stored = agent.context().watchlist().load()
+    grant = a_grant(lists=[stored.id])
+    book = Rulebook(policy, "CAM-7", {"W-1": grant})
+    monkeypatch.setattr("agent.cli.identify.rules_in_force", lambda _: book)
+    monkeypatch.setattr("agent.adapters.time_signs.time_signs", lambda: TimeSigns(kernel=True))
+    words = ["identify", tmp_path / "seven.png", "--authorisation", "W-1", "--json"]
+    if latitude == "gone":
+        words += ["--set", "gps.enabled=true", "--set", "gps.port=1"]
+    elif latitude is not None:
+        words += ["--set", "gps.enabled=true", "--set", f"gps.port={Gpsd(latitude).port}"]
+    if not says:
+        ((face,),) = agent(*words).json
+        assert face["decision"] == "match"
+        assert agent.audit()[-1][1]["policy"] == policy.sha256()
+        return
+    with pytest.raises(RefusedError, match=says):
+        agent(*words)
+    kind, fields = agent.audit()[-1]
+    assert (kind, fields["what"], fields["authorisation"]) == ("refusal", "identify", "W-1")
+    assert says in fields["reason"]
+
+
+def test_after_too_many_false_alerts_nothing_is_searched(agent, tmp_path):
+    FpirFile(agent.state_dir / "fpir.json").save(FpirCounts(), "too many false alerts")
+    with pytest.raises(RefusedError, match="too many false alerts"):
+        agent("identify", tmp_path / "seven.png", *ALLOWED)
 
 
 def test_without_an_authorisation_nothing_is_searched(agent, tmp_path):

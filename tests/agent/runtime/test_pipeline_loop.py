@@ -15,7 +15,7 @@ from agent.runtime.orders import Arm, Disarm, NewGallery
 from agent.values import Alert, Frame, Monotonic, OutboxEntry, Wall
 from agent.values.activation import KeptActivation
 from agent.values.place import Fix
-from tests.support.agents import MAN, NOBODY, STRANGER, Rig, gallery_of
+from tests.support.agents import LIST_SHA256, MAN, NETWORKS, NOBODY, STRANGER, Rig, gallery_of
 from tests.support.alerts import CONTEXT
 from tests.support.portraits import portrait
 
@@ -87,7 +87,8 @@ def test_arming_is_audited_with_who_and_why_before_anybody_is_looked_at(rig: Rig
     assert kind == "arm"
     assert fields | {"activation": ""} == {
         "activation": "", "authorisation": "TEST-1", "reason": "patrol", "uid": 1000,
-        "list": "local-1", "version": 1, "policy": FIELD_TEST.sha256(),
+        "list": "local-1", "version": 1, "sha256": LIST_SHA256, "policy": FIELD_TEST.sha256(),
+        **NETWORKS,
     }  # fmt: skip
     assert rig.loop.armed
     assert rig.board.condition.state == "armed"
@@ -118,9 +119,8 @@ def test_an_entry_added_while_running_is_found_and_one_removed_is_not(tmp_path: 
     rig.mailbox.post(NewGallery(gallery_of(MAN, version=2)))
     rig.show(MAN, 1.5)
     assert rig.outbox.depth() >= 1
-    assert ("list", {"list": "local-1", "version": 2, "templates": 1, "subjects": 1}) in (
-        rig.ledger.records
-    )
+    told = {"list": "local-1", "version": 2, "templates": 1, "subjects": 1}
+    assert ("list", told | {"sha256": LIST_SHA256}) in rig.ledger.records
     before = rig.outbox.depth()
     rig.mailbox.post(NewGallery(gallery_of(version=3)))
     rig.show(NOBODY, 4.0)
