@@ -77,8 +77,8 @@ class GpsdClient:
         with self._lock:
             self._says = "connected"
 
-    def receive(self) -> None:
-        """Take what has come, waiting half a second at most.
+    def receive(self) -> bool:
+        """Take what has come, waiting half a second at most; False when nothing has.
 
         Raises:
             UnavailableError: the server went away.
@@ -90,13 +90,14 @@ class GpsdClient:
             data = connection.recv(_CHUNK)
         except TimeoutError:
             self._check_silence()
-            return
+            return False
         except OSError as error:
             raise self._lost(str(error)) from None
         if not data:
             raise self._lost("it closed the connection")
         self._heard = self._clock.monotonic()
         self._take(data, self._heard)
+        return True
 
     def close(self) -> None:
         """The last fix stays, and grows old."""

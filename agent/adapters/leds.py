@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from agent.adapters.sysfs import read_text
+from agent.adapters.sysfs import read_number, read_text
 from agent.ports.log import Log
 from agent.stages.indication import Signal, signal_for
 from agent.values.states import State
@@ -23,7 +23,7 @@ class SysfsIndicator:
     Args:
         root: `/sys`, or what stands in for it.
         led, haptic: folders of class/leds; empty: none.
-        log: told, once, that something cannot be written.
+        log: told, once, that something cannot be written, and once that it can be again.
     """
 
     def __init__(self, root: Path, led: str, haptic: str, log: Log) -> None:
@@ -32,29 +32,58 @@ class SysfsIndicator:
         self._haptic = folder / haptic if haptic else None
         self._log = log
         self._lock = threading.Lock()
-        self._shown: State | None = None
+        self._state: State | None = None
+        self._lit: Signal | None = None
         self._troubled = False
 
     def show(self, state: State) -> None:
         with self._lock:
-            if state == self._shown:
-                return
-            first, self._shown = self._shown is None, state
-            signal = signal_for(state)
-            try:
-                if self._led is not None:
-                    _light(self._led, signal)
-                if self._haptic is not None and signal.buzz_ms and not first:
-                    _buzz(self._haptic, signal.buzz_ms)
-            except OSError as error:
-                self._complain(f"{error.filename}: {error.strerror}")
-            else:
-                self._troubled = False
+            before, self._state = self._state, state
+            if state != before:
+                self._bring_up_to_date(state, buzz=before is not None)
 
-    def _complain(self, trouble: str) -> None:
-        if not self._troubled:
-            self._troubled = True
-            self._log.warning("the state cannot be shown", reason=trouble)
+    def refresh(self) -> None:
+        with self._lock:
+            if self._state is not None:
+                self._bring_up_to_date(self._state, buzz=False)
+
+    def _bring_up_to_date(self, state: State, *, buzz: bool) -> None:
+        signal, troubles = signal_for(state), []
+        try:
+            self._light(signal)
+        except OSError as error:
+            self._lit = None
+            troubles.append(f"{error.filename}: {error.strerror}")
+        try:
+            self._feel(signal.buzz_ms if buzz else 0)
+        except OSError as error:
+            troubles.append(f"{error.filename}: {error.strerror}")
+        self._tell(troubles)
+
+    def _light(self, signal: Signal) -> None:
+        if self._led is None:
+            return
+        if signal != self._lit or (_steady(signal) and not read_number(self._led / "brightness")):
+            _light(self._led, signal)
+            self._lit = signal
+        else:
+            self._led.stat()
+
+    def _feel(self, buzz_ms: int) -> None:
+        if self._haptic is None:
+            return
+        if buzz_ms:
+            _buzz(self._haptic, buzz_ms)
+        else:
+            self._haptic.stat()
+
+    def _tell(self, troubles: list[str]) -> None:
+        """Once, when it begins and when it is over."""
+        if troubles and not self._troubled:
+            self._log.warning("the state cannot be shown", reason=troubles[0])
+        elif self._troubled and not troubles:
+            self._log.info("the state is shown again")
+        self._troubled = bool(troubles)
 
 
 def unwritable(root: Path, names: Iterable[str]) -> list[str]:
@@ -62,6 +91,10 @@ def unwritable(root: Path, names: Iterable[str]) -> list[str]:
     folders = (root / "class" / "leds" / name for name in names if name)
     files = (folder / file for folder in folders for file in ("brightness", "trigger"))
     return [str(file) for file in files if not os.access(file, os.W_OK)]
+
+
+def _steady(signal: Signal) -> bool:
+    return signal.on_ms > 0 and signal.off_ms == 0
 
 
 def _light(led: Path, signal: Signal) -> None:

@@ -18,6 +18,7 @@ from agent.app.sending import sending
 from agent.app.source import camera_for
 from agent.app.vitals import health_reporter
 from agent.runtime.agent import Agent, Parts
+from agent.runtime.hardware_watch import HardwareWatch
 from agent.runtime.outcome import Outcome
 from agent.runtime.supervisor import Supervisor
 
@@ -53,7 +54,8 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
         undo=undo, hardware=around_us.hardware, governing=match.governing, monitor=base.monitor,
         report=lambda: agent.report(),  # noqa: PLW0108 -- made below
     )  # fmt: skip
-    sent.upkeep.jobs += [health.upkeep, base.monitor.upkeep, match.governing.upkeep]
+    watch = HardwareWatch(around_us.hardware, around_us.indicator, log)
+    sent.upkeep.jobs += [health.upkeep, base.monitor.upkeep, match.governing.upkeep, watch.upkeep]
     outcome = Outcome()
     manager = ServiceNotifier(os.environ, os.getpid())
     models = base.models

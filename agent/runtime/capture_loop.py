@@ -87,6 +87,8 @@ class CaptureLoop:
         self._stopping = threading.Event()
         self._pause = pause or self._stopping.wait
         self._reached = False
+        self._failures = 0
+        self._told: set[str] = set()
         self._pacer = _Pacer()
         self.read = 0
         self.unwatched = 0
@@ -115,7 +117,7 @@ class CaptureLoop:
 
     def _open(self) -> bool:
         """Open the source, trying again while it is a live one; False when stopped meanwhile."""
-        began, failures = self._clock.monotonic(), 0
+        began = self._clock.monotonic()
         while not self._stopping.is_set():
             self._heartbeats.beat(STAGE)
             try:
@@ -125,11 +127,9 @@ class CaptureLoop:
                     return False
                 if not self._may_retry(began):
                     raise
-                failures += 1
-                self._trouble(str(error), failures)
+                self._trouble(str(error))
             else:
                 self._reached = True
-                self._board.camera("")
                 return True
         return False
 
@@ -141,12 +141,24 @@ class CaptureLoop:
             return True
         return self._clock.monotonic() - began < patience
 
-    def _trouble(self, problem: str, failures: int) -> None:
-        pause = min(_LONGEST_PAUSE_S, self._limits.reconnect_s * 2.0 ** min(failures - 1, 10))
+    def _trouble(self, problem: str) -> None:
+        """Each problem is told once until there is a picture again."""
+        pause = min(_LONGEST_PAUSE_S, self._limits.reconnect_s * 2.0 ** min(self._failures, 10))
+        self._failures += 1
         self._board.camera(problem)
-        what = "camera lost" if self._reached else "camera not reached yet"
-        self._log.warning(f"{what}, will try again", reason=problem, pause_s=pause)
+        if problem not in self._told:
+            self._told.add(problem)
+            what = "camera lost" if self._reached else "camera not reached yet"
+            self._log.warning(f"{what}, will try again", reason=problem, pause_s=pause)
         self._nap(pause)
+
+    def _well(self) -> None:
+        """There is a picture: a camera that can be opened and gives none is not well."""
+        if self._failures:
+            self._failures = 0
+            self._told.clear()
+            self._board.camera("")
+            self._log.info("there are pictures from the camera again")
 
     def _nap(self, pause_s: float) -> None:
         """Sleep, but go on showing that this stage lives."""
@@ -168,10 +180,11 @@ class CaptureLoop:
                     return False
                 if not self._limits.reconnect:
                     raise
-                self._trouble(str(error), 1)
+                self._trouble(str(error))
                 return True
             if frame is None:
                 return self._after_end()
+            self._well()
             if not self._hand_over(frame):
                 return False
         return False
@@ -182,6 +195,7 @@ class CaptureLoop:
         """
         if self._wanted() or self._limits.real_time or not self._camera.skip():
             return False  # at the end, `read` says so too
+        self._well()
         self.read += 1
         self.unwatched += 1
         self._next_seq += 1
@@ -190,7 +204,7 @@ class CaptureLoop:
     def _after_end(self) -> bool:
         if not (self._limits.reconnect and self._limits.endless):
             return False
-        self._trouble("the camera ended its stream", 1)
+        self._trouble("the camera ended its stream")
         return True
 
     def _hand_over(self, frame: Frame) -> bool:

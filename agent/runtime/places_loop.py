@@ -24,8 +24,11 @@ class Receiver(Protocol):
     def connect(self) -> None:
         """Raises: UnavailableError."""
 
-    def receive(self) -> None:
-        """Take what has come; waits for a moment only. Raises: UnavailableError: it is lost."""
+    def receive(self) -> bool:
+        """Take what has come; waits for a moment only. False: nothing had.
+
+        Raises: UnavailableError: it is lost.
+        """
 
     def close(self) -> None: ...
 
@@ -58,7 +61,7 @@ class PlacesLoop:
         self._pause = pause or self._stopping.wait
         self._connected = False
         self._failures = 0
-        self._trouble = ""
+        self._told: set[str] = set()
         self._due = clock.monotonic()
 
     def stop(self) -> None:
@@ -82,26 +85,28 @@ class PlacesLoop:
         self._heartbeats.beat(STAGE)
         try:
             if self._connected:
-                self._receiver.receive()
+                if self._receiver.receive() and self._failures:
+                    self._well()
             elif self._clock.monotonic() >= self._due:
-                self._connect()
+                self._receiver.connect()
+                self._connected = True
             else:
                 self._pause(_BEAT_S)
         except UnavailableError as error:
             self._lost(str(error))
 
-    def _connect(self) -> None:
-        self._receiver.connect()
-        self._connected, self._failures = True, 0
-        if self._trouble:
-            self._log.info("the receiver of positions is there again")
-        self._trouble = ""
+    def _well(self) -> None:
+        """It has said something: one that only takes the call is not well."""
+        self._failures = 0
+        self._told.clear()
+        self._log.info("the receiver of positions is there again")
 
     def _lost(self, why: str) -> None:
+        """Each reason is told once until there is something to hear again."""
         self._connected = False
+        pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._failures, 10))
         self._failures += 1
-        pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._failures - 1, 10))
         self._due = Monotonic(self._clock.monotonic() + pause)
-        if why != self._trouble:
-            self._trouble = why
+        if why not in self._told:
+            self._told.add(why)
             self._log.warning("no positions, will try again", reason=why)

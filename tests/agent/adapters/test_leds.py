@@ -69,3 +69,68 @@ def test_without_any_and_with_a_missing_one_the_device_goes_on(tmp_path: Path) -
     for state in ("armed", "disarmed", "armed"):
         lost.show(state)
     assert len(log.messages("warning")) == 1
+
+
+def test_a_lamp_that_went_away_is_told_once_and_lit_when_it_is_back(
+    tmp_path: Path, lamp: Path, vibrator: Path
+) -> None:
+    log = KeptLog()
+    indicator = SysfsIndicator(tmp_path, "red:status", "vibrator", log)
+    indicator.show("disarmed")
+    indicator.show("armed")
+    (vibrator / "activate").write_text("")
+    tree, away = tmp_path / "class", tmp_path / "away"
+    tree.rename(away)
+    for _ in range(5):
+        indicator.refresh()
+    [(_, _, said)] = log.lines
+    assert said["reason"] == f"{lamp}/trigger: No such file or directory"
+    away.rename(tree)
+    (lamp / "brightness").write_text("0\n")
+    indicator.refresh()
+    assert (lamp / "brightness").read_text() == "31"
+    assert (vibrator / "activate").read_text() == "", "nothing has changed that he must feel"
+    assert log.messages("info") == ["the state is shown again"]
+
+
+def test_what_changes_while_the_lamp_is_away_is_shown_when_it_is_back(
+    tmp_path: Path, lamp: Path
+) -> None:
+    log = KeptLog()
+    indicator = SysfsIndicator(tmp_path, "red:status", "", log)
+    indicator.show("disarmed")
+    tree, away = tmp_path / "class", tmp_path / "away"
+    tree.rename(away)
+    indicator.show("armed")
+    away.rename(tree)
+    indicator.refresh()
+    assert [(lamp / f).read_text() for f in ("trigger", "brightness")] == ["none", "31"]
+    assert len(log.lines) == 2
+
+
+def test_a_lamp_that_somebody_put_out_while_it_must_be_lit_is_lit_again(
+    tmp_path: Path, lamp: Path
+) -> None:
+    indicator = SysfsIndicator(tmp_path, "red:status", "", KeptLog())
+    indicator.refresh()
+    assert (lamp / "brightness").read_text() == "", "nothing to show yet"
+    indicator.show("armed")
+    (lamp / "brightness").write_text("0")
+    indicator.refresh()
+    assert (lamp / "brightness").read_text() == "31"
+    indicator.show("off")
+    (lamp / "trigger").write_text("")
+    indicator.refresh()
+    assert (lamp / "trigger").read_text() == "", "what is as it should be is not written again"
+
+
+def test_a_missing_vibrator_is_told_once_and_keeps_no_lamp_from_being_lit(
+    tmp_path: Path, lamp: Path
+) -> None:
+    log = KeptLog()
+    indicator = SysfsIndicator(tmp_path, "red:status", "not-there", log)
+    for state in ("disarmed", "armed", "disarmed", "armed"):
+        indicator.show(state)
+        indicator.refresh()
+    assert (lamp / "brightness").read_text() == "31"
+    assert len(log.lines) == 1

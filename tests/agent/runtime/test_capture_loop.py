@@ -83,7 +83,8 @@ def test_a_live_source_is_tried_until_it_comes_and_says_degraded_meanwhile() -> 
         ("disarmed", ""), ("degraded", "cannot connect"), ("disarmed", ""),
     ]  # fmt: skip
     assert rig.loop.read == 1
-    assert rig.log.messages("warning") == ["camera not reached yet, will try again"] * 2
+    assert rig.log.messages("warning") == ["camera not reached yet, will try again"]
+    assert rig.log.messages("info") == ["there are pictures from the camera again"]
 
 
 def test_a_lost_live_source_is_opened_again() -> None:
@@ -97,6 +98,42 @@ def test_a_lost_live_source_is_opened_again() -> None:
     assert camera.opened == 2
     assert rig.states[-1] == ("disarmed", "")
     assert rig.log.messages("warning") == ["camera lost, will try again"] * 2
+
+
+def test_an_outage_is_one_line_for_each_reason_and_one_when_it_is_over() -> None:
+    """For hours, if need be: the reasons may take turns."""
+    gone, silent = CameraError("no such device"), CameraError("opened, but it gives no picture")
+    camera = ScriptedCamera(
+        [frame(0), CameraError("unplugged")], *[gone, silent] * 50, [frame(1), frame(2), None],
+        live=True,
+    )  # fmt: skip
+    rig = Rig(camera)
+    rig.loop.run()
+    assert rig.loop.read == 3
+    assert len(rig.log.messages("warning")) == 3
+    assert rig.log.messages("info") == ["there are pictures from the camera again"]
+    again = Rig(ScriptedCamera([CameraError("a")], [frame(0), CameraError("a")], live=True))
+    again.loop.run()
+    assert len(again.log.messages("warning")) == 2, "the next outage is told again"
+
+
+def test_a_camera_that_can_be_opened_and_gives_no_picture_is_not_well() -> None:
+    mute = [CameraError("silent for too long")]
+    rig = Rig(ScriptedCamera([frame(0), *mute], *[list(mute) for _ in range(6)], [frame(1), None],
+                             live=True))  # fmt: skip
+    began = rig.clock.now
+    rig.loop.run()
+    assert rig.states == [
+        ("disarmed", ""), ("degraded", "silent for too long"), ("disarmed", ""),
+    ]  # fmt: skip
+    assert len(rig.log.messages("warning")) == 1
+    assert rig.clock.now - began > 0.01 * (2**7 - 1), "tried more and more seldom"
+
+
+def test_while_nobody_may_look_a_camera_is_well_again_with_the_first_frame_passed_over() -> None:
+    rig = Rig(ScriptedCamera([CameraError("gone")], [frame(0), None], live=True), wanted=False)
+    rig.loop.run()
+    assert rig.states[-1] == ("disarmed", "")
 
 
 def test_an_endless_stream_is_opened_again_after_its_end() -> None:

@@ -14,7 +14,7 @@ from tests.support.logs import KeptLog
 class FakeReceiver:
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
-        self.there = True
+        self.there, self.speaks = True, True
         self.connects = self.receives = 0
         self.closed = False
 
@@ -22,10 +22,13 @@ class FakeReceiver:
         self.connects += 1
         self._check()
 
-    def receive(self) -> None:
+    def receive(self) -> bool:
         self.receives += 1
         self.clock.advance(0.5)
         self._check()
+        if not self.speaks:
+            raise UnavailableError("gpsd has said nothing for 10 s")
+        return self.receives % 2 == 0
 
     def close(self) -> None:
         self.closed = True
@@ -72,9 +75,29 @@ def test_a_lost_one_is_tried_again_more_and_more_seldom_and_told_once() -> None:
     assert world.log.messages("warning") == ["no positions, will try again"]
     world.receiver.there = True
     world.pass_time(31)
-    world.loop.turn()
+    world.pass_time(2)
     assert world.receiver.receives > 0
     assert len(world.log.messages("info")) == 1
+
+
+def test_one_that_takes_the_call_and_says_nothing_is_not_there_again() -> None:
+    world = World()
+    world.receiver.speaks = False
+    world.pass_time(600)
+    assert world.receiver.connects in range(22, 27)
+    assert world.log.messages("warning") == ["no positions, will try again"]
+    assert world.log.messages("info") == []
+    world.receiver.there = False
+    world.pass_time(40)
+    world.receiver.there = True
+    world.pass_time(40)
+    assert len(world.log.messages("warning")) == 2, "one line for each reason"
+    world.receiver.speaks = True
+    world.pass_time(40)
+    assert world.log.messages("info") == ["the receiver of positions is there again"]
+    world.receiver.there = False
+    world.pass_time(1)
+    assert len(world.log.messages("warning")) == 3, "the next outage is told again"
 
 
 def test_when_stopped_it_lets_go() -> None:
