@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ from agent.errors import (
     UsageError,
 )
 from agent.pipeline.identify import Answer, FaceAnswer, IdentifyRule, RankedGallery, identify
-from agent.policy import Policy
+from agent.policy import Policy, Rulebook
 from agent.policy.field_test import FIELD_TEST_AUTHORISATION
 from agent.policy.limits import combine
+from agent.policy.rulebook import entry_counts
 from agent.stages.threshold import threshold_for
 from agent.watchlist.columns import StoredList
 from agent.watchlist.edit import require_space
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace, context: Context) -> int:
     try:
         stored, book = stored_list(context), rules_in_force(context)
         permit_now(context, book, authorisation, stored.id)
-        gallery, rule = _prepare(context, stored, book.policy)
+        gallery, rule = _prepare(context, _counting(stored, book, context), book.policy)
     except RefusedError as error:
         _record_refusal(context, authorisation, str(error))
         raise
@@ -137,6 +138,17 @@ def _authorised(given: str) -> str:
     if not _OPAQUE.fullmatch(given):
         raise UsageError("--authorisation: up to 64 of A-Z a-z 0-9 _ . : -")
     return given
+
+
+def _counting(stored: StoredList, book: Rulebook, context: Context) -> StoredList:
+    """Without the entries whose own authorisation is revoked or not in force."""
+    import numpy as np
+
+    column, now = stored.columns.authorisation, context.clock.wall()
+    fine = np.array([entry_counts(book, name, now=now) for name in column.values], np.bool_)
+    if fine.all():
+        return stored
+    return replace(stored, columns=stored.columns.take(fine[column.codes]))
 
 
 def _prepare(

@@ -14,6 +14,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from agent.errors import RefusedError, UsageError
 from agent.hub.changes import check_policy, difference, over
 from agent.hub.devices import Devices
@@ -24,11 +26,12 @@ from agent.hub.present import Present, manifest_sha256, published_lists, read_pr
 from agent.hub.progress import Progress
 from agent.hub.repository import Repository
 from agent.hub.version import Draft, Order, Version, make_version
+from agent.messages.authorisation import revocation_target
 from agent.messages.bundle import envelopes_target, manifest_target, shard_target
 from agent.policy import Policy
 from agent.values import Wall
 from agent.watchlist.arrival import ArrivalRules, check_arrival
-from agent.watchlist.columns import StoredList
+from agent.watchlist.columns import Columns, StoredList, text
 from agent.watchlist.sharding import Rewrite, plan
 
 _DAY_S = 86_400.0
@@ -169,6 +172,8 @@ class Publisher:
         self.check_end(order.not_after, now)
         columns = order.columns.take(~over(order.columns, now))
         check_policy(columns, self.policy, now)
+        if order.command != "revoke":
+            self._check_revoked(record, columns)
         everything = (
             order.rewrite.everything
             or order.space != present.stored.space  # each shard says which family made it
@@ -187,6 +192,18 @@ class Publisher:
             self.devices.recipients(record.id),
             tuple(key.keyid for key in keys),
         )
+
+    def _check_revoked(self, record: ListRecord, columns: Columns) -> None:
+        """Cameras would match none of them; nobody should believe that they are sought."""
+        ended = self.repository.targets("authorisations")
+        column = columns.authorisation
+        for code, name in enumerate(column.values):
+            rows = np.flatnonzero(column.codes == code)
+            if len(rows) and revocation_target(name) in ended:
+                raise RefusedError(
+                    f"entry {text(columns.entry[rows[0]])!r}: authorisation {name} was revoked; "
+                    f"`bodycam-hub revoke {record.name} --authorisation {name}` takes it off"
+                )
 
     def _check(self, version: Version, draft: Draft) -> None:
         """What a device will hold it to."""

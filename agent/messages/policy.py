@@ -120,12 +120,17 @@ class ListClauses(_Clause):
 
     Attributes:
         bases, purposes: codes that an entry may carry.
+        loaded_authorisations_only: an entry counts only while the authorisation that it names is
+            loaded on the camera and in force; else an id that no authorisation has is taken as a
+            reference to a decision kept elsewhere. One that is revoked, over or not begun never
+            counts.
         max_templates: longest list.
         max_age_hours: a list made longer ago is not used.
     """
 
     bases: tuple[Code, ...] = Field(min_length=1, max_length=32)
     purposes: tuple[Code, ...] = Field(min_length=1, max_length=32)
+    loaded_authorisations_only: bool
     max_templates: int = Field(ge=1, le=1_000_000)
     max_age_hours: float = Field(gt=0, le=24 * 366)
 

@@ -77,6 +77,7 @@ def policy_of(document: PolicyDocument, digest: str) -> Policy:
         max_list_age_s=lists.max_age_hours * _HOUR_S,
         bases=lists.bases,
         purposes=lists.purposes,
+        loaded_authorisations_only=lists.loaded_authorisations_only,
         max_authorisation_s=grants.max_hours * _HOUR_S,
         remote_arm=grants.remote_arm,
         evidence=alerts.evidence,

@@ -103,6 +103,16 @@ def permit(book: Rulebook, authorisation: str, here: Circumstances) -> Permit:
     return given
 
 
+def entry_counts(book: Rulebook, authorisation: str, *, now: Wall) -> bool:
+    """Whether an entry under this authorisation may be matched now; what permits the use apart."""
+    if authorisation in book.revoked:
+        return False
+    grant = book.grants.get(authorisation)
+    if grant is None:
+        return not book.policy.loaded_authorisations_only
+    return grant.not_before <= now and (grant.ends is None or now < grant.ends)
+
+
 def breach(book: Rulebook, permit: Permit, here: Circumstances) -> Breach | None:
     """Why matching may not go on under a permit; None when it may. Cheap: asked at every frame."""
     grant, policy = permit.grant, book.policy

@@ -28,6 +28,8 @@ class Policy:
         max_templates: longest list.
         max_list_age_s: a synced list made longer ago than this is not used, seconds.
         bases, purposes: codes that an entry may carry.
+        loaded_authorisations_only: an entry counts only while the authorisation that it names is
+            loaded here and in force; else one that is not loaded is a reference to elsewhere.
         max_authorisation_s: longest authorisation, seconds.
         remote_arm: the agency may arm from afar.
         evidence: alerts carry a picture of the matched face, in sealed events only.
@@ -81,6 +83,7 @@ class Policy:
     types: tuple[str, ...] = ()
     reviews: int = 1
     retention_days: float = 31.0
+    loaded_authorisations_only: bool = False
     digest: str = ""
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from agent.errors import DiskError
 from agent.pipeline import Activation
 from agent.policy import Breach, Circumstances, Limits, Permit, Policy, Rulebook
-from agent.policy.rulebook import breach, permit, renewed
+from agent.policy.rulebook import breach, entry_counts, permit, renewed
 from agent.policy.trusted_time import why_moved
 from agent.ports import Clock
 from agent.ports.activations import Activations
@@ -143,11 +143,12 @@ class Arming:
 
     def _activation(self, activation_id: str, authorisation: str) -> Activation:
         limits = self._with.limits(self.book.policy)
-        revoked, daily = self.book.revoked, self._with.daily
+        book, daily, clock = self.book, self._with.daily, self._with.clock
         daily.most = limits.alerts_per_day
 
         def silenced(ref: EntryRef) -> bool:
-            return ref.authorisation in revoked or daily.is_full(ref.subject)
+            counts = entry_counts(book, ref.authorisation, now=clock.wall())
+            return not counts or daily.is_full(ref.subject)
 
         return Activation(
             id=activation_id,

@@ -100,6 +100,50 @@ def test_a_revocation_ends_it_before_the_next_frame_and_deletes_what_waits(devic
     assert "revoked" in device.refusal
 
 
+def test_an_entry_whose_own_authorisation_is_revoked_is_not_matched(device: Ruled) -> None:
+    """The use goes on, for everybody else on the list."""
+    armed(device)
+    device.revoke("TEST-1")
+    assert device.alerts() == 0
+    assert device.step(3.0) == 30
+    assert device.rig.loop.armed
+    assert device.alerts() == 0
+
+
+def test_an_entry_whose_own_authorisation_is_over_is_not_matched(device: Ruled) -> None:
+    short = an_authorisation(id="TEST-1", not_after=iso_utc(NOW + 60))
+    device.publish(an_authorisation(), short)
+    assert device.arm()
+    device.clock.advance(61)
+    assert device.step(3.0) == 30
+    assert device.alerts() == 0
+
+
+def test_an_entry_whose_own_authorisation_has_not_begun_is_not_matched(device: Ruled) -> None:
+    later = an_authorisation(id="TEST-1", not_before=iso_utc(NOW + 60))
+    device.publish(an_authorisation(), later)
+    assert device.arm()
+    device.step(3.0)
+    assert device.alerts() == 0
+    device.clock.advance(60)
+    device.step(3.0)
+    assert device.alerts() == 1
+
+
+def test_where_the_policy_says_so_an_authorisation_that_nobody_loaded_is_none(
+    device: Ruled,
+) -> None:
+    strict = {"lists": {"bases": ["consent"], "purposes": ["test"]}}
+    strict["lists"]["loaded_authorisations_only"] = True  # type: ignore[assignment]
+    device.publish(an_authorisation(), **strict)
+    assert device.arm()
+    device.step(3.0)
+    assert device.alerts() == 0
+    device.authorise(id="TEST-1")
+    device.step(3.0)
+    assert device.alerts() == 1
+
+
 def test_what_is_revoked_stays_revoked(device: Ruled) -> None:
     """Replayed, confirmed afterwards, in another listing, after a restart."""
     armed(device)

@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
 
 from agent.adapters.fpir_file import FpirFile
 from agent.errors import DataError, MissingFileError, RefusedError, UsageError
-from agent.policy import Rulebook
+from agent.policy import FIELD_TEST, Rulebook
 from agent.policy.fpir_monitor import FpirCounts
+from agent.policy.grants import Grant
 from agent.policy.trusted_time import TimeSigns
+from agent.values import Wall
 from tests.support.commands import Commands
 from tests.support.policies import AROUND_ZERO, a_grant, a_policy
 from tests.support.portraits import save_portrait
@@ -118,6 +121,21 @@ def test_where_areas_are_set_gpsd_says_whether_it_is_in_one(
     kind, fields = agent.audit()[-1]
     assert (kind, fields["what"], fields["authorisation"]) == ("refusal", "identify", "W-1")
     assert says in fields["reason"]
+
+
+@pytest.mark.parametrize("why", ["revoked", "over", "not loaded"])
+def test_an_entry_whose_own_authorisation_does_not_hold_is_not_shown(
+    agent, tmp_path, monkeypatch, why
+):
+    book = {
+        "revoked": Rulebook(revoked=frozenset({"TEST-1"})),
+        "over": Rulebook(grants={"TEST-1": Grant("TEST-1", ends=Wall(1.0))}),
+        "not loaded": Rulebook(replace(FIELD_TEST, loaded_authorisations_only=True)),
+    }[why]
+    monkeypatch.setattr("agent.cli.identify.rules_in_force", lambda _: book)
+    photo = tmp_path / "seven.png"
+    ((face,),) = agent("identify", photo, "--authorisation", "TEST-2", "--json").json
+    assert (face["decision"], face["candidates"]) == ("no_match", [])
 
 
 def test_after_too_many_false_alerts_nothing_is_searched(agent, tmp_path):

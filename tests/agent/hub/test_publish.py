@@ -194,6 +194,16 @@ def test_the_policy_refuses_an_entry_by_name(
     assert not [name for name in world.files() if name.endswith(".shard")]
 
 
+def test_nobody_is_published_under_what_was_revoked(world: HubWorld) -> None:
+    publish(world, Roll(numbers(3), fields={2: {"authorisation": "W-9"}}))
+    world("authorise", "revoke", "W-9", "--reason", "quashed")
+    with pytest.raises(RefusedError, match=r"'E-2': authorisation W-9 was revoked; .* takes it"):
+        publish(world, Roll(numbers(3), fields={2: {"authorisation": "W-9"}}))
+    world("revoke", "wanted", "--entry", "E-1")  # what takes back is never in the way
+    world("revoke", "wanted", "--authorisation", "W-9")
+    publish(world, Roll(numbers(4)[3:]))
+
+
 def test_a_list_must_end_within_the_policy(world: HubWorld) -> None:
     with pytest.raises(RefusedError, match="31 days at most"):
         publish(world, Roll(numbers(3)), "--valid-days", "32")

@@ -39,7 +39,9 @@ def test_every_value_of_a_policy_comes_from_its_text() -> None:
             "alerts_per_subject_and_day": 3,
         },
         effort={"min_detections_per_s": 5, "min_shots_per_s": 3, "faces_from_px": 30},
-        lists={"bases": ["b"], "purposes": ["p"], "max_templates": 17, "max_age_hours": 5},
+        lists={"bases": ["b"], "purposes": ["p"], "max_templates": 17, "max_age_hours": 5,
+            "loaded_authorisations_only": True,
+        },
         authorisations={"types": ["exigency"], "max_hours": 2, "remote_arm": True},
         bounds={
             "schedule": [{"days": ["sun"], "from": "08:00", "to": "24:00"}],
@@ -67,7 +69,7 @@ def test_every_value_of_a_policy_comes_from_its_text() -> None:
 def test_each_clause_of_a_preset_names_its_source(name: str) -> None:
     lines = policy_text(name).decode().splitlines()
     clauses = [at for at, line in enumerate(lines) if line.startswith("  ") and "#" not in line]
-    assert len(clauses) == 27
+    assert len(clauses) == 28
     assert all(lines[at - 1].startswith("  # source: ") for at in clauses)
 
 
