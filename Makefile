@@ -10,7 +10,7 @@ ARGS ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models demo test test-fast lint format bench chaos fleet stories matrix fuzz schemas lock clean
+.PHONY: help setup models demo test test-fast lint format bench chaos fleet faults stories matrix fuzz schemas lock clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -54,6 +54,9 @@ chaos: $(STAMP) ## a thousand alerts while everything fails (ARGS="--alerts 60" 
 
 fleet: $(STAMP) ## 300 light devices on one mosquitto; build/fleet.json (agent/docs/fleet.md)
 	@$(BIN)/bodycam-sim fleet --devices 300 --out build/fleet.json
+
+faults: models ## every fault of a story alone and in random pairs, against the whole agent (ARGS="--timelines 50 --seed 1")
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 stories: models ## every story of the simulated camera against the agent (ONLY="night rain" for some)
 	@$(BIN)/python -m tests.stories $(if $(ONLY),--only $(ONLY))

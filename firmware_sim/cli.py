@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from firmware_sim.device import Profile
     from firmware_sim.player import Encoder
     from firmware_sim.run import RunOptions, run_camera
 
@@ -70,7 +71,7 @@ def _run(arguments: argparse.Namespace) -> int:
         start_at=arguments.start_at,
         wait_client=arguments.wait_client,
         port_file=arguments.port_file,
-        body=body_options(arguments),
+        body=body_options(arguments, film.profile() if film else Profile()),
         events=(*arguments.at, *(film.events() if film else ())),
     )
     stop = threading.Event()

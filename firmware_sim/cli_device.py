@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from firmware_sim.body import BodyOptions
+from firmware_sim.device import Profile
 from firmware_sim.flags import parsed
 from firmware_sim.timeline import forms, parse
 
@@ -51,7 +52,8 @@ def add_device_flags(run: argparse.ArgumentParser) -> None:
     )
 
 
-def body_options(arguments: argparse.Namespace) -> BodyOptions:
+def body_options(arguments: argparse.Namespace, profile: Profile) -> BodyOptions:
+    """The interfaces that were asked for, of this hardware."""
     return BodyOptions(
         sysfs=arguments.sysfs,
         gps_host=arguments.host,
@@ -59,6 +61,7 @@ def body_options(arguments: argparse.Namespace) -> BodyOptions:
         control=arguments.control,
         percent=arguments.battery,
         place=arguments.place,
+        profile=profile,
     )
 
 

@@ -90,6 +90,7 @@ def truth_head(name: str, story: Story, setup: SceneSetup) -> dict[str, Any]:
         "clock": [
             [round(e.at * 1e6), round(e.by_s * 1e6)] for e in story.events if e.do == "shift_clock"
         ],
+        "over": None if story.over_s is None else round(story.over_s * 1e6),
     }
 
 

@@ -21,6 +21,7 @@ def shortfalls(expect: Expect, score: Mapping[str, Any]) -> list[str]:
         ("privacy breaches", score["breaches"]["count"], expect.breaches_at_most),
         ("tracks per person", score["tracks_per_person"], expect.tracks_per_person_at_most),
         ("s to the alert", _median(score, "time_to_alert_s"), expect.time_to_alert_s_at_most),
+        ("s to recover", score["recovery_s"], expect.recovers_within_s),
     ]
     lower = [
         ("appearances found", score["found"], expect.found_at_least),
@@ -36,6 +37,8 @@ def shortfalls(expect: Expect, score: Mapping[str, Any]) -> list[str]:
         for name, value, bound in lower
         if value is not None and bound is not None and value < bound
     ]
+    if expect.recovers_within_s is not None and score["recovery_s"] is None:
+        problems.append("the device never told again that it is armed and well")
     missing = [state for state in expect.states if state not in score["states"]]
     return problems + [f"the device never told that it is {state}" for state in missing]
 

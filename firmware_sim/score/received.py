@@ -26,6 +26,8 @@ MATCH_FIELDS = frozenset(
     }
 )  # fmt: skip
 _LONG_LIST, _LONG_TEXT = 16, 512
+_LAST_WORDS_US = 60_000_000
+"""The device may go on for so long after its story."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def alerts(
     messages: Iterable[Mapping[str, Any]],
     *,
     start_at: float,
+    end_us: int,
     shifts: Sequence[Sequence[int]] = (),
 ) -> list[Alert]:
     """All alerts, copies included, in order of arrival.
@@ -60,6 +63,7 @@ def alerts(
     Args:
         messages: lines of the file.
         start_at: when the story began, seconds since 1970.
+        end_us: when it ends, story time.
         shifts: (story time, by how much) the device's clock was set, microseconds, in order.
     """
     found = []
@@ -73,7 +77,7 @@ def alerts(
             Alert(
                 payload["id"],
                 data["entry"],
-                _story_us(round((raised - start_at) * 1e6), shifts),
+                story_us(round((raised - start_at) * 1e6), shifts, end_us=end_us),
                 round((message["received_at"] - start_at) * 1e6),
                 data["similarity"],
                 update=payload["type"] == UPDATE,
@@ -82,12 +86,45 @@ def alerts(
     return found
 
 
-def _story_us(device_us: int, shifts: Sequence[Sequence[int]]) -> int:
-    """Story time of a time of the device's clock."""
-    for at_us, by_us in shifts:
-        if device_us - by_us >= at_us:
-            device_us -= by_us
+def story_us(device_us: int, shifts: Sequence[Sequence[int]], *, end_us: int) -> int:
+    """Story time of a time of the device's clock, which may have been set forwards and back.
+
+    Args:
+        device_us: since the story's first frame, by that clock.
+        shifts: (story time, by how much), microseconds, in order.
+        end_us: when the story ends; what its clock says twice is taken for the later one.
+    """
+    limits = [at_us for at_us, _ in shifts] + [end_us + _LAST_WORDS_US]
+    shifted_us = sum(by_us for _, by_us in shifts)
+    for number in range(len(shifts), 0, -1):
+        if limits[number - 1] <= device_us - shifted_us < limits[number]:
+            return device_us - shifted_us
+        shifted_us -= shifts[number - 1][1]
     return device_us
+
+
+def recovery_us(
+    messages: Iterable[Mapping[str, Any]], *, start_at: float, over_us: int, end_us: int
+) -> int | None:
+    """How long after `over_us` the device told that it is armed and well, and told nothing else
+    until the story's end; 0: it was all the time. None: never.
+
+    Args:
+        messages: lines of the file.
+        start_at: when the story began, seconds since 1970.
+        over_us: when the last event was over, story time.
+        end_us: when the story ends.
+    """
+    well_us: int | None = None
+    for message in messages:
+        at_us = round((message["received_at"] - start_at) * 1e6)
+        if not message["topic"].endswith("/state") or at_us > end_us:
+            continue
+        if _state(message["payload"]) != "armed":
+            well_us = None
+        elif well_us is None:
+            well_us = at_us
+    return None if well_us is None else max(0, well_us - over_us)
 
 
 def states(messages: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -96,10 +133,16 @@ def states(messages: Iterable[Mapping[str, Any]]) -> list[str]:
     for message in messages:
         payload = message["payload"]
         if message["topic"].endswith("/state") and isinstance(payload, dict):
-            state = str(payload.get("state", "") if payload.get("online", True) else "offline")
+            state = _state(payload)
             if not told or told[-1] != state:
                 told.append(state)
     return told
+
+
+def _state(payload: Any) -> str:
+    if not isinstance(payload, dict):
+        return ""
+    return str(payload.get("state", "") if payload.get("online", True) else "offline")
 
 
 def leaks(messages: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from firmware_sim.score.appearances import Appearance, appearances
-from firmware_sim.score.received import Alert, alerts, leaks, states
+from firmware_sim.score.received import Alert, alerts, leaks, recovery_us, states
 
 _BEFORE_US, _AFTER_US = 500_000, 1_500_000
 """An alert belongs to an appearance from a little before it until a little after its end."""
@@ -38,11 +38,12 @@ def score(
     head, frames = truth[0], truth[1:]
     removed = head.get("removed", {})
     came = [one for one in appearances(frames) if one.begin_us < removed.get(one.entry, one.end_us)]
-    got = alerts(received, start_at=start_at, shifts=head.get("clock", ()))
+    length_us = round(head["frames"] / head["fps"] * 1e6)
+    shifts = head.get("clock", ())
+    got = alerts(received, start_at=start_at, end_us=length_us, shifts=shifts)
     firsts = _firsts(got)
     rows = [_row(one, firsts, since) for one, since in _with_since(came)]
     wrong = [alert for alert in firsts if not any(_belongs(alert, one) for one in came)]
-    length_us = round(head["frames"] / head["fps"] * 1e6)
     passing = {name for frame in frames for name in frame["passing"]}
     listed = {one.name for one in came}
     seen = {person["name"] for frame in frames for person in frame["people"] if _notable(person)}
@@ -85,7 +86,22 @@ def score(
         "recall_by_distance_m": _recall(rows, _METRES, by="distance_m"),
         "recall_by_width_px": _recall(rows, _PIXELS, by="width_px"),
         "states": states(received),
+        "recovery_s": _recovery_s(received, start_at, head.get("over"), frames),
     }
+
+
+def _recovery_s(
+    received: Sequence[Mapping[str, Any]],
+    start_at: float,
+    over_us: int | None,
+    frames: Sequence[Mapping[str, Any]],
+) -> float | None:
+    """Until the last frame: the device is switched off then."""
+    if over_us is None or not frames:
+        return None
+    end_us = frames[-1]["at_us"]
+    took_us = recovery_us(received, start_at=start_at, over_us=over_us, end_us=end_us)
+    return None if took_us is None else round(took_us / 1e6, 2)
 
 
 def _firsts(got: Iterable[Alert]) -> list[Alert]:

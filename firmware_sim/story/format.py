@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from firmware_sim.scene.cast import cast_names, may_be_listed
+from firmware_sim.story.events import Event, Seconds, over_s
+from firmware_sim.story.part import Part
 
-Seconds = Annotated[float, Field(ge=0, le=3600)]
 Metres = Annotated[float, Field(ge=-60, le=60)]
 Factor = Annotated[float, Field(gt=0, le=100)]
 Degrees = Annotated[float, Field(ge=-180, le=180)]
@@ -16,11 +17,7 @@ Place = tuple[Seconds, Metres, Metres]
 """Seconds, metres to the right, metres ahead."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Motion(_Part):
+class Motion(Part):
     """From this time on the wearer moves like this."""
 
     at: Seconds = Field(description="Story time, s.")
@@ -30,7 +27,7 @@ class Motion(_Part):
     gait: Literal["stand", "walk", "run", "bend"] = "stand"
 
 
-class Camera(_Part):
+class Camera(Part):
     width: int = Field(1280, ge=160, le=3840, description="Pixels.")
     height: int = Field(720, ge=120, le=2160, description="Pixels.")
     fps: float = Field(15, ge=1, le=60, description="Frames/s.")
@@ -43,13 +40,13 @@ class Camera(_Part):
     motion: tuple[Motion, ...] = Field((Motion(at=0),), min_length=1)
 
 
-class FlareSpec(_Part):
+class FlareSpec(Part):
     azimuth: Degrees = Field(description="To the right of the street's end.")
     elevation: float = Field(ge=0, le=90)
     strength: float = Field(0.7, gt=0, le=1)
 
 
-class Light(_Part):
+class Light(Part):
     kind: Literal["day", "overcast", "backlit", "dusk", "night", "dark"] = "day"
     brightness: tuple[tuple[Seconds, Factor], ...] = Field(
         ((0, 1),), min_length=1, description="Points of a factor over time: sun and shade."
@@ -57,7 +54,7 @@ class Light(_Part):
     flare: FlareSpec | None = None
 
 
-class Person(_Part):
+class Person(Part):
     who: str = Field(description="Of the cast.")
     name: str = Field("", description="In the truth; empty: who, or who with a number.")
     entry: str = Field("", pattern=r"^[A-Za-z0-9_.:-]{0,64}$", description="On the list, if any.")
@@ -68,7 +65,7 @@ class Person(_Part):
     outfit: int = Field(0, ge=0, le=1000)
 
 
-class Crowd(_Part):
+class Crowd(Part):
     """People who are not listed, drawn by lot from the rest of the cast."""
 
     count: int = Field(ge=1, le=400)
@@ -82,29 +79,21 @@ class Crowd(_Part):
     row_rise_m: float = Field(0.4, ge=0, le=1)
 
 
-class WatchList(_Part):
+class WatchList(Part):
     distractors: int = Field(300, ge=0, le=100_000, description="Templates of nobody.")
     absent: dict[str, str] = Field(
         {}, description="Entries of people of the cast who do not appear."
     )
 
 
-class Event(_Part):
-    """Something happens beside what is seen."""
+class Body(Part):
+    """The camera's firmware, for the events that stop it."""
 
-    at: Seconds = Field(description="Story time, s.")
-    do: Literal[
-        "remove_entry", "cut_link", "stall_camera", "drop_camera", "shift_clock", "battery",
-        "heat", "arm", "disarm",
-    ]  # fmt: skip
-    entry: str = Field("", description="remove_entry: whose.")
-    seconds: Seconds = Field(0, description="cut_link, stall_camera, drop_camera: for how long.")
-    by_s: float = Field(0, description="shift_clock: forwards; below 0: backwards.")
-    percent: float = Field(100, ge=0, le=100, description="battery: charge.")
-    celsius: float = Field(25, ge=-40, le=150, description="heat: of the processor.")
+    boot_s: float = Field(18, ge=0.5, le=300, description="From a reset to the next picture, s.")
+    watchdog_s: float = Field(15, ge=0.5, le=300, description="A firmware that hangs is reset, s.")
 
 
-class Expect(_Part):
+class Expect(Part):
     """Bounds of the score; whoever misses one fails the story."""
 
     found_at_least: int = Field(description="Appearances of listed people with an alert.")
@@ -120,9 +109,17 @@ class Expect(_Part):
     distance_m_at_least: float | None = Field(None, description="At the alert; median.")
     tracks_per_person_at_most: float | None = None
     states: tuple[str, ...] = Field((), description="States that the device must have told.")
+    recovers_within_s: float | None = Field(
+        None,
+        gt=0,
+        le=600,
+        description="So long after the last event is over, the device has told that it is armed "
+        "and that nothing is wrong, and tells nothing else to the end. Only in stories of pace "
+        "live.",
+    )
 
 
-class Story(_Part):
+class Story(Part):
     title: str
     seed: int = Field(ge=0, lt=2**31)
     seconds: float = Field(gt=0, le=600)
@@ -135,15 +132,23 @@ class Story(_Part):
     people: tuple[Person, ...] = ()
     crowd: Crowd | None = None
     list: WatchList = WatchList()
+    body: Body = Body()
     events: tuple[Event, ...] = ()
     settings: dict[str, str | float | bool] = Field(
         {}, description="Of the agent, as its --set takes them."
     )
     expect: Expect
 
+    @property
+    def over_s(self) -> float | None:
+        """When the last of its events is over, story time; None: there are none."""
+        lasting = self.body.watchdog_s, self.body.boot_s
+        ends = [over_s(one, watchdog_s=lasting[0], boot_s=lasting[1]) for one in self.events]
+        return max(ends, default=None)
+
     @model_validator(mode="after")
     def _consistent(self) -> Story:
-        problem = _about_people(self) or _about_time(self)
+        problem = _about_people(self) or _about_time(self) or _about_recovery(self)
         if problem:
             raise ValueError(problem)
         return self
@@ -176,3 +181,13 @@ def _about_time(story: Story) -> str:
         return "camera.motion begins at 0 and goes on in order of time"
     late = [event.do for event in story.events if event.at > story.seconds]
     return f"{late[0]} would happen after the end" if late else ""
+
+
+def _about_recovery(story: Story) -> str:
+    within_s, over = story.expect.recovers_within_s, story.over_s
+    if within_s is None:
+        return ""
+    if story.pace != "live" or over is None:
+        return "recovers_within_s is for stories of pace live in which something happens"
+    late_s = over + within_s - story.seconds
+    return f"recovers_within_s: the story ends {late_s:g} s before that" if late_s > 0 else ""

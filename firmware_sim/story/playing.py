@@ -7,14 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from firmware_sim.device import Ambient, Charge, Heated, ShiftClock, Stall
+from firmware_sim.device import Ambient, Charge, Hang, Heated, Profile, Reset, ShiftClock, Stall
 from firmware_sim.footage import Shot
+from firmware_sim.gps import Drift, Sky, Spoof
 from firmware_sim.render import truth_head, write_lines
 from firmware_sim.scene.scene import Scene
-from firmware_sim.story.format import Event as StoryEvent
-from firmware_sim.story.format import Story
+from firmware_sim.story.events import Event as StoryEvent
+from firmware_sim.story.format import Camera, Story
 from firmware_sim.story.staging import stage
-from firmware_sim.timeline import Event, HangUp, Happening
+from firmware_sim.timeline import Event, HangUp, Happening, Rate, Resize
+
+_SATELLITES = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +52,53 @@ class StoryFilm:
         if self.truth is not None:
             write_lines(self.truth, lines)
 
+    def profile(self) -> Profile:
+        """The camera's hardware: the usual one, with the story's firmware."""
+        body = self.story.body
+        return Profile(boot_s=body.boot_s, watchdog_s=body.watchdog_s)
+
     def events(self) -> tuple[Event, ...]:
-        """What happens to the camera itself. List, link and agent are others' affairs."""
+        """What happens to the camera itself. List, link, disk and agent are others' affairs."""
         return tuple(
-            Event(event.at, what) for event in self.story.events for what in _happenings(event)
+            Event(at_s, what)
+            for event in self.story.events
+            for at_s, what in _happenings(event, self.story.camera)
         )
 
 
-def _happenings(event: StoryEvent) -> tuple[Happening, ...]:
-    if event.do == "battery":
-        return (Charge(event.percent),)
-    if event.do == "heat":
-        return (Ambient(event.celsius), Heated(event.celsius))
-    if event.do == "stall_camera":
-        return (Stall(event.seconds),)
-    if event.do == "drop_camera":
-        return (HangUp(), Stall(event.seconds))
-    if event.do == "shift_clock":
-        return (ShiftClock(event.by_s),)
-    return ()
+Timed = tuple[float, Happening]
+
+
+def _happenings(event: StoryEvent, camera: Camera) -> Iterator[Timed]:
+    begin = [(event.at, what) for what in _beginning(event)]
+    end = [(event.at + event.seconds, what) for what in _ending(event, camera)]
+    return iter((*begin, *end))
+
+
+def _beginning(event: StoryEvent) -> tuple[Happening, ...]:
+    made: dict[str, tuple[Happening, ...]] = {
+        "battery": (Charge(event.percent),),
+        "heat": (Ambient(event.celsius), Heated(event.celsius)),
+        "stall_camera": (Stall(event.seconds),),
+        "drop_camera": (HangUp(), Stall(event.seconds)),
+        "hang_camera": (Hang(),),
+        "reset_camera": (Reset(),),
+        "resize_camera": (Resize(event.width, event.height),),
+        "slow_camera": (Rate(event.fps),),
+        "lose_gps": (Sky(0),),
+        "drift_gps": (Drift(event.north_m_s, 0.0),),
+        "spoof_gps": (Spoof(event.north_m, 0.0),),
+        "shift_clock": (ShiftClock(event.by_s),),
+    }
+    return made.get(event.do, ())
+
+
+def _ending(event: StoryEvent, camera: Camera) -> tuple[Happening, ...]:
+    made: dict[str, tuple[Happening, ...]] = {
+        "resize_camera": (Resize(camera.width, camera.height),),
+        "slow_camera": (Rate(camera.fps),),
+        "lose_gps": (Sky(_SATELLITES),),
+        "drift_gps": (Drift(0.0, 0.0),),
+        "spoof_gps": (Spoof(0.0, 0.0),),
+    }
+    return made.get(event.do, ())

@@ -23,13 +23,14 @@ class Stage:
 
     Args:
         folder: for logs, port files and what was received.
+        broker: which one, see `Broker`.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, broker: str = "amqtt") -> None:
         self.folder = folder
         self.alerts = folder / "alerts.jsonl"
         self.states = folder / "states.jsonl"
-        self.broker = Broker("amqtt", folder)
+        self.broker = Broker(broker, folder)
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Stage:  # noqa: PYI034

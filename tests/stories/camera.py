@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from firmware_sim.feed import Feed
 from firmware_sim.player import StreamPart
 from firmware_sim.server import CameraServer
+from firmware_sim.shutter import Video
 
 HOST = "127.0.0.1"
 Shot = tuple[bytes, int]
@@ -53,13 +54,20 @@ class StoryCamera:
         live: in real time; else each shot when the one before it has been taken.
         actions: in order of time.
         gaps: in order of time.
+        video: whether the camera's body gives pictures now.
     """
 
     def __init__(
-        self, shots: Iterable[Shot], *, live: bool, actions: Sequence[Action], gaps: Sequence[Gap]
+        self,
+        shots: Iterable[Shot],
+        *,
+        live: bool,
+        actions: Sequence[Action],
+        gaps: Sequence[Gap],
+        video: Callable[[], Video] = lambda: "on",
     ) -> None:
         self._shots, self._live = shots, live
-        self._actions, self._gaps = list(actions), list(gaps)
+        self._actions, self._gaps, self._video = list(actions), list(gaps), video
         self._stop = threading.Event()
         self.error: BaseException | None = None
         self.over = threading.Event()
@@ -77,6 +85,11 @@ class StoryCamera:
     @property
     def port(self) -> int:
         return self._server.server_port
+
+    @property
+    def at_s(self) -> float:
+        """Story time now, s; 0 before anybody watches."""
+        return time.monotonic() - self._began if self._began else 0.0
 
     @property
     def url(self) -> str:
@@ -124,8 +137,9 @@ class StoryCamera:
                 self._actions.pop(0).do()
             self._wait_for(at_us)
             gap = next((g for g in self._gaps if g.from_us <= at_us < g.to_us), None)
-            self._feed.switch(on=gap is None or not gap.hang_up)
-            if gap is None:
+            video = self._video()
+            self._feed.switch(on=video != "off" and (gap is None or not gap.hang_up))
+            if gap is None and video == "on":
                 yield jpeg, at_us
         for action in self._actions:
             self._wait_for(action.at_us)

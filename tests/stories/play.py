@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -28,36 +28,24 @@ from firmware_sim.scene.cast import photograph
 from firmware_sim.scene.scene import Scene
 from firmware_sim.score.bounds import shortfalls
 from firmware_sim.score.scoring import score
-from firmware_sim.story.format import Event, Story
+from firmware_sim.story.events import Event
+from firmware_sim.story.format import Story
 from firmware_sim.story.staging import entries, stage
 from tests.demo.stage import AGENT, ROOT, Stage, StageError
 from tests.stories.camera import Action, Gap, Shot, StoryCamera
+from tests.stories.picture import as_sent
+from tests.stories.played import Played, alerts_of
 from tests.stories.surroundings import Surroundings
 from tests.stories.waiting import finished, until
 from tests.support.receiver import lines
+from tests.support.small_disk import fill, mounted
 
 SUBSCRIBER = (sys.executable, "-m", "tests.stories.subscriber")
 _RUN_S, _ARRIVE_S = 180.0, 20.0
+_DISK_KB = 24_000
+_OF_THE_PICTURE = ("stall_camera", "drop_camera", "resize_camera", "slow_camera")
+"""Done by the camera and to its pictures."""
 _GROUNDS = ("--basis", "consent", "--purpose", "test", "--authorisation", "STORY-1")
-
-
-@dataclass(frozen=True)
-class Played:
-    """What came of a story.
-
-    Attributes:
-        score: the score sheet.
-        problems: what is worse than expected.
-        alerts: (type, entry) of every distinct alert, in order.
-        report: the agent's.
-        seconds: it took.
-    """
-
-    score: dict[str, Any]
-    problems: list[str]
-    alerts: list[tuple[str, str]]
-    report: dict[str, Any]
-    seconds: float
 
 
 class Play:
@@ -87,6 +75,8 @@ class Play:
         self._truth: list[dict[str, Any]] = [truth_head(name, story, self._setup)]
         self._state = folder / "state"
         self._received = folder / "received.jsonl"
+        self._disk: Path | None = None
+        self._broker = "amqtt"
         self._live = story.pace == "live" and film is None
         self._lens: StoryCamera | None = None
         self._run_s = _RUN_S
@@ -100,14 +90,22 @@ class Play:
         quieten_decoders()
         began = time.monotonic()
         self._folder.mkdir(parents=True, exist_ok=True)
-        with Stage(self._folder) as cast:
+        with ExitStack() as undo:
+            self._place_state(undo)
+            cast = undo.enter_context(Stage(self._folder, self._broker))
             self._enrol(cast)
             cast.broker.start()
             self._subscribe(cast)
-            with Surroundings(cast, self._folder, self._story) as around:
-                start_at, report = self._watch(around)
-                self._await_alerts(report["alerts"]["raised"])
+            around = undo.enter_context(Surroundings(cast, self._folder, self._story))
+            start_at, report = self._watch(around)
+            self._await_alerts(report["alerts"]["raised"])
         return self._judge(start_at, report, time.monotonic() - began)
+
+    def _place_state(self, undo: ExitStack) -> None:
+        """Where the agent's disk will be full, it is a small one."""
+        if any(event.do == "fill_disk" for event in self._story.events):
+            self._disk = undo.enter_context(mounted(self._folder, _DISK_KB))
+            self._state = self._disk / "state"
 
     def _enrol(self, cast: Stage) -> None:
         until = (datetime.now(timezone.utc) + timedelta(days=2)).date().isoformat()
@@ -137,9 +135,13 @@ class Play:
             start_at = time.time()
             self._agent(around, str(self._film)).wait(_RUN_S)
             return start_at, self._report()
-        shots = list(self._shots()) if self._live else self._shots()
+        sent = as_sent(self._shots(), self._story)
         self._lens = StoryCamera(
-            shots, live=self._live, actions=self._actions(around), gaps=self._gaps()
+            list(sent) if self._live else sent,
+            live=self._live,
+            actions=self._actions(around),
+            gaps=self._gaps(),
+            video=around.video,
         )
         try:
             self._lens.start()
@@ -182,28 +184,32 @@ class Play:
         found = [
             Action(round(event.at * 1e6), event.do, self._doing(event, around))
             for event in self._story.events
-            if event.do not in ("stall_camera", "drop_camera")
+            if event.do not in _OF_THE_PICTURE
         ]
         return sorted(found, key=lambda action: action.at_us)
 
     def _doing(self, event: Event, around: Surroundings) -> Callable[[], None]:
         if event.do == "remove_entry":
-            return lambda: self._remove(event.entry)
+            return lambda: self._remove(event.entry, around)
         if event.do in ("arm", "disarm"):
             return lambda: self._order(event.do)
-        if event.do == "cut_link":
-            return lambda: around.cut_link(event.seconds)
         if event.do == "shift_clock":
             return lambda: self._shift(event.by_s, around)
-        if event.do == "battery":
-            return lambda: around.battery(event.percent)
-        return lambda: around.heat(event.celsius)
+        if event.do == "fill_disk":
+            return lambda: self._fill(event.seconds, around)
+        return lambda: around.happen(event)
 
-    def _remove(self, entry: str) -> None:
+    def _fill(self, seconds: float, around: Surroundings) -> None:
+        """Somebody else has filled the disk; later there is room again."""
+        assert self._disk is not None
+        ballast = fill(self._disk)
+        around.later(seconds, lambda: ballast.unlink(missing_ok=True))
+
+    def _remove(self, entry: str, around: Surroundings) -> None:
         self._settle()
         before = self._ask("report")["watchlist"]["version"]
         command = [*AGENT, "watchlist", "remove", entry, "--state-dir", str(self._state)]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True, env=around.environment())
         until(lambda: self._ask("report")["watchlist"]["version"] > before, "the list changed")
 
     def _order(self, command: str) -> None:
@@ -263,7 +269,7 @@ class Play:
                 line["topic"].endswith("/state") and not line["payload"].get("online", True)
                 for line in got
             )
-            if offline and len(_alerts(got)) >= raised:
+            if offline and len(alerts_of(got)) >= raised:
                 return
             time.sleep(0.02)
 
@@ -279,13 +285,4 @@ class Play:
         truth = "\n".join(json.dumps(line) for line in self._truth)
         (self._folder / "truth.jsonl").write_text(truth + "\n")
         problems = shortfalls(self._story.expect, made)
-        return Played(made, problems, _alerts(got), report, seconds)
-
-
-def _alerts(got: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    once = {
-        line["payload"]["id"]: (line["payload"]["type"], line["payload"]["data"]["entry"])
-        for line in got
-        if line["topic"].endswith("/match") and "entry" in line["payload"].get("data", {})
-    }
-    return list(once.values())
+        return Played(made, problems, alerts_of(got), report, seconds)

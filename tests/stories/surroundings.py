@@ -8,17 +8,21 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from firmware_sim.body import AnyCommand, Body, BodyOptions
-from firmware_sim.device import Ambient, Charge, Heated
+from firmware_sim.device import Ambient, Charge, Hang, Heated, Profile, Reset
+from firmware_sim.gps import Drift, Sky, Spoof
 from firmware_sim.link import Link
+from firmware_sim.shutter import Video
+from firmware_sim.story.events import Event
 from firmware_sim.story.format import Story
 from tests.chaos.world import faketime
 from tests.demo.stage import Stage
 
 _TICK_S = 0.2
+_SATELLITES = 9
 
 
 class Surroundings:
@@ -36,9 +40,14 @@ class Surroundings:
         self._clock = folder / "wall"
         self._shift_s = 0.0
         self._link = Link((cast.broker.host, cast.broker.port))
+        firmware = Profile(boot_s=story.body.boot_s, watchdog_s=story.body.watchdog_s)
         self._body = Body(
-            BodyOptions(sysfs=self._sys, gps_port=0), now=time.monotonic(), wall=time.time()
+            BodyOptions(sysfs=self._sys, gps_port=0, profile=firmware),
+            now=time.monotonic(),
+            wall=time.time(),
         )
+        self._later: list[tuple[float, Callable[[], object]]] = []
+        self._turn = threading.Lock()  # of time, which must not go back
         self._ended = threading.Event()
         self._ticking = threading.Thread(target=self._tick, name="body", daemon=True)
         self._ticking.start()
@@ -70,9 +79,13 @@ class Surroundings:
 
     def start_agent(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         """With a wall clock that can be set, where the story sets it."""
+        return self._cast.start("agent", command, self.environment())
+
+    def environment(self) -> dict[str, str]:
+        """Of whatever runs on the device."""
         if not any(event.do == "shift_clock" for event in self._story.events):
-            return self._cast.start("agent", command)
-        environment = {
+            return dict(os.environ)
+        return {
             **os.environ,
             "LD_PRELOAD": faketime(),
             "FAKETIME_TIMESTAMP_FILE": str(self._clock),
@@ -80,30 +93,76 @@ class Surroundings:
             "FAKETIME_NO_CACHE": "1",
             "NO_FAKE_STAT": "1",
         }
-        return self._cast.start("agent", command, environment)
 
-    def cut_link(self, seconds: float) -> None:
-        """Nothing passes, and nobody gets a connection."""
-        self._link.cut(seconds)
+    def video(self) -> Video:
+        """Whether the camera's body gives pictures now."""
+        return self._body.state.video
 
-    def battery(self, percent: float) -> None:
-        self._apply(Charge(percent))
+    @property
+    def lamp_lit(self) -> bool:
+        """Without a break, as its users are told that they are looked at."""
+        on_ms, off_ms = self._body.state.lamp
+        return on_ms > 0 and off_ms == 0
 
-    def heat(self, celsius: float) -> None:
-        self._apply(Ambient(celsius))
-        self._apply(Heated(celsius))
+    def happen(self, event: Event) -> None:
+        """Begin what the event is; what lasts ends by itself, within a tick."""
+        begin = {
+            "cut_link": lambda: self._link.cut(event.seconds),
+            "stall_link": lambda: self._link.stall(event.seconds),
+            "half_open_link": self._link.half_open,
+            "slow_link": lambda: self._slow_link(event),
+            "portal_link": lambda: self._portal(event.seconds),
+            "battery": lambda: self._apply(Charge(event.percent)),
+            "heat": lambda: self._apply(Ambient(event.celsius), Heated(event.celsius)),
+            "hang_camera": lambda: self._apply(Hang()),
+            "reset_camera": lambda: self._apply(Reset()),
+            "lose_gps": lambda: self._for(event.seconds, Sky(0), Sky(_SATELLITES)),
+            "drift_gps": lambda: self._for(
+                event.seconds, Drift(event.north_m_s, 0.0), Drift(0.0, 0.0)
+            ),
+            "spoof_gps": lambda: self._for(
+                event.seconds, Spoof(event.north_m, 0.0), Spoof(0.0, 0.0)
+            ),
+        }
+        begin[event.do]()
+
+    def later(self, seconds: float, what: Callable[[], object]) -> None:
+        """Done by the thread that lets time pass."""
+        self._later.append((time.monotonic() + seconds, what))
+
+    def _slow_link(self, event: Event) -> None:
+        self._link.weather.latency_s = event.latency_s
+        self.later(event.seconds, lambda: setattr(self._link.weather, "latency_s", 0.0))
+
+    def _portal(self, seconds: float) -> None:
+        """Whoever was connected is thrown out, and finds a login page."""
+        self._link.weather.portal = True
+        self._link.cut()
+        self.later(seconds, lambda: setattr(self._link.weather, "portal", False))
+
+    def _for(self, seconds: float, begin: AnyCommand, end: AnyCommand) -> None:
+        self._apply(begin)
+        self.later(seconds, lambda: self._apply(end))
 
     def shift_clock(self, by_s: float) -> None:
         """The agent's wall clock; nothing that is monotonic."""
         self._shift_s += by_s
         self._set_clock()
 
-    def _apply(self, command: AnyCommand) -> None:
-        self._body.apply(command, now=time.monotonic())
+    def _apply(self, *commands: AnyCommand) -> None:
+        for command in commands:
+            with self._turn:
+                self._body.apply(command, now=time.monotonic())
 
     def _tick(self) -> None:
         while not self._ended.wait(_TICK_S):
-            self._body.tick(now=time.monotonic())
+            now = time.monotonic()
+            due = [one for one in self._later if one[0] <= now]
+            for one in due:
+                self._later.remove(one)
+                one[1]()
+            with self._turn:
+                self._body.tick(now=time.monotonic())
 
     def _set_clock(self) -> None:
         part = self._clock.with_suffix(".part")

@@ -9,7 +9,8 @@ import pytest
 from firmware_sim.render import RenderOptions, render
 from firmware_sim.story.format import Story
 from firmware_sim.story.loading import load_story
-from tests.stories.play import Play, Played
+from tests.stories.play import Play
+from tests.stories.played import Played
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("models_dir")]
 

@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 
+class CannotMountError(Exception):
+    """Why there is no small file system; one line."""
+
+
 @contextmanager
-def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
-    """A tmpfs of this size, mounted below `folder`; the test is skipped where that is forbidden."""
+def mounted(folder: Path, kilobytes: int) -> Iterator[Path]:
+    """A tmpfs of this size, mounted below `folder`.
+
+    Raises:
+        CannotMountError: that is forbidden here.
+    """
     place = folder / "disk"
     place.mkdir()
     options = ["-t", "tmpfs", "-o", f"size={kilobytes}k,mode=0700", "tmpfs", str(place)]
@@ -21,11 +29,24 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
         subprocess.run(["mount", *options], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
         why = getattr(error, "stderr", b"").decode(errors="replace").strip() or str(error)
-        pytest.skip(f"a small file system needs the right to mount (root): {why}")
+        raise CannotMountError(
+            f"a small file system needs the right to mount (root): {why}"
+        ) from None
     try:
         yield place
     finally:
         subprocess.run(["umount", "-l", str(place)], check=True, capture_output=True)
+
+
+@contextmanager
+def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
+    """The same for a test, which is skipped where that is forbidden."""
+    with ExitStack() as undo:
+        try:
+            place = undo.enter_context(mounted(folder, kilobytes))
+        except CannotMountError as error:
+            pytest.skip(str(error))
+        yield place
 
 
 def fill(place: Path, spare: int = 0) -> Path:

@@ -281,3 +281,52 @@ def test_table_and_page_tell_the_same() -> None:
 def test_a_page_about_nobody_has_no_plots() -> None:
     page = as_html(scored(truth(*[[]] * 10)))
     assert page.count("No listed person appears") == 2
+
+
+@pytest.mark.parametrize("by_s", [600, -600, 86_400, -86_400])
+def test_a_clock_set_back_in_the_middle_moves_no_alert_out_of_its_appearance(by_s: int) -> None:
+    shifts = [[1_000_000, by_s * 1_000_000]]
+    before, after = alert(0.5, id_="A"), alert(1.5 + by_s, id_="B", after_s=0.1 - by_s)
+    made = scored(truth(*SEEN, clock=shifts), before, after)
+    assert made["false_alerts"]["count"] == 0
+    assert made["appearances"][0]["alert_s"] == 0.5
+
+
+def test_a_clock_may_be_set_forwards_and_back() -> None:
+    shifts = [[500_000, 600_000_000], [1_000_000, -600_000_000]]
+    times = [("A", 0.2, 0.0), ("B", 600.7, -600.0), ("C", 1.5, 0.0)]
+    got = [alert(at, id_=name, after_s=0.1 + more) for name, at, more in times]
+    made = scored(truth(*SEEN, clock=shifts), *got)
+    assert made["false_alerts"]["count"] == 0
+
+
+def told(at_s: float, state: str) -> dict[str, Any]:
+    online = state != "offline"
+    payload = {"state": state, "online": online}
+    return {"topic": "bodycam/a/c/state", "received_at": START + at_s, "payload": payload}
+
+
+@pytest.mark.parametrize(
+    ("states", "took"),
+    [
+        ([(0, "armed")], 0.0),
+        ([(0, "armed"), (0.4, "degraded"), (0.8, "armed")], 0.0),
+        ([(0, "armed"), (0.4, "degraded"), (1.5, "armed")], 0.5),
+        ([(0, "armed"), (1.1, "degraded"), (1.2, "armed"), (1.4, "armed")], 0.2),
+        ([(0, "armed"), (0.4, "degraded"), (2.5, "armed")], None),
+        ([(0, "armed"), (1.4, "offline")], None),
+        ([(0, "armed"), (1.95, "disarmed")], 0.0),  # switched off after the last frame
+        ([], None),
+    ],
+)
+def test_recovery_counts_from_the_last_event_to_the_word_that_all_is_well(states, took) -> None:
+    made = scored(truth(*SEEN, over=1_000_000), *(told(*one) for one in states))
+    assert made["recovery_s"] == took
+    expect = Expect(found_at_least=0, missed_at_most=9, recovers_within_s=0.3)
+    problems = {None: ["the device never told again that it is armed and well"],
+                0.5: ["0.5 s to recover, at most 0.3 expected"]}  # fmt: skip
+    assert shortfalls(expect, made) == problems.get(took, [])
+
+
+def test_without_events_there_is_nothing_to_recover_from() -> None:
+    assert scored(truth(*SEEN), told(0, "armed"))["recovery_s"] is None

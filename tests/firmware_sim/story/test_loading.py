@@ -38,6 +38,12 @@ def test_a_file_is_a_story_too(tmp_path: Path) -> None:
         (("[5, 0, 2]]", "[0, 0, 2], [3, 0, 1], [2, 0, 1]]"), "back in time"),
         (("seconds: 5", "seconds: 5\nevents: [{at: 9, do: disarm}]"), "after the end"),
         (("seconds: 5", "seconds: 5\nevents: [{at: 1, do: explode}]"), "events.0.do"),
+        (("seconds: 5", "seconds: 5\nevents: [{at: 1, do: cut_link}]"), "cut_link takes seconds"),
+        (
+            ("seconds: 5", "seconds: 5\nevents: [{at: 1, do: disarm, percent: 3}]"),
+            "disarm takes nothing else",
+        ),
+        (("found_at_least: 1", "found_at_least: 1, recovers_within_s: 2"), "in which something"),
         (("seconds: 5", "seconds: 5\ncamera: {motion: [{at: 1}]}"), "begins at 0"),
         (("title: t", "title: t\nsubtitle: u"), "subtitle"),
         (("expect: {found_at_least: 1}", ""), "expect"),
