@@ -40,12 +40,12 @@ def register(subparsers: Any) -> None:
     )
     report = actions.add_parser("report", help="the run report so far, as JSON", epilog=_EXAMPLES)
     arm = actions.add_parser("arm", help="begin to look, under an authorisation", epilog=_EXAMPLES)
-    arm.add_argument("--reason", required=True, help="goes into the audit log")
+    arm.add_argument("--reason", required=True, help="for the logs on the camera; not sent")
     arm.add_argument("--authorisation", required=True, metavar="ID", help="what permits it")
     disarm = actions.add_parser(
         "disarm", help="stop looking; frames are dropped from then on", epilog=_EXAMPLES
     )
-    disarm.add_argument("--reason", default="operator", help="goes into the audit log")
+    disarm.add_argument("--reason", default="operator", help="as of arm")
     sync = actions.add_parser("sync", help="look for a newer list, soon", epilog=_EXAMPLES)
     unpark = actions.add_parser(
         "unpark", help="send again what the broker refused for good", epilog=_EXAMPLES

@@ -217,7 +217,7 @@ class Agent:
         parts.transport.publish_state(
             parts.session.online(
                 condition.state,
-                condition.reason,
+                condition.told_reason,
                 since=since,
                 test=condition.test,
                 watchlist=condition.list_id or None,

@@ -11,6 +11,12 @@ from agent.ports import Clock
 from agent.values import Wall
 from agent.values.states import State
 
+_TYPED = {
+    Cause.OPERATOR: "disarmed by an operator",
+    Cause.COMMAND: "disarmed by a command",
+    Cause.ARMED_ANEW: "armed anew",
+}
+"""Causes whose reason somebody wrote: it may name a person, and is for the audit log alone."""
 _NOBODY = "the watchlist is empty: no alert is possible"
 
 
@@ -22,6 +28,7 @@ class Condition:
         mode: what the device does; changed by causes alone, see `agent.policy.states`.
         cause: of the latest change.
         why: the reason given for arming or disarming.
+        told: the same in words of the program alone, for whoever may listen to the broker.
         camera: what is wrong with the camera; empty when nothing is.
         watchlist: what is wrong with the list; empty when nothing is.
         sync: why no newer list is taken; empty when nothing is wrong.
@@ -40,6 +47,7 @@ class Condition:
     mode: Mode = Mode.DISARMED
     cause: Cause = Cause.STARTED
     why: str = "not armed yet"
+    told: str = "not armed yet"
     camera: str = ""
     watchlist: str = ""
     sync: str = ""
@@ -67,9 +75,17 @@ class Condition:
     @property
     def reason(self) -> str:
         """Why, in one line for an operator."""
+        return self._line(self.why)
+
+    @property
+    def told_reason(self) -> str:
+        """The same without anything that a person wrote."""
+        return self._line(self.told)
+
+    def _line(self, why: str) -> str:
         trouble = "; ".join(text for text in (self.locked, *self._troubles) if text)
         if not trouble:
-            return self.why
+            return why
         return f"{'armed' if self.armed else 'disarmed'}; {trouble}"
 
     @property
@@ -114,16 +130,16 @@ class Board:
             listener(self._condition, self._since)
 
     def arming(self, why: str) -> None:
-        self._change(Cause.ASKED, why=why)
+        self._change(Cause.ASKED, why=why, told="arming")
 
     def armed(self, why: str) -> None:
-        self._change(Cause.GRANTED, why=why)
+        self._change(Cause.GRANTED, why=why, told="armed")
 
     def refused(self, why: str) -> None:
-        self._change(Cause.REFUSED, why=why)
+        self._change(Cause.REFUSED, why=why, told="arming was refused; see the audit log")
 
     def disarmed(self, why: str, cause: Cause) -> None:
-        self._change(cause, why=why)
+        self._change(cause, why=why, told=_TYPED.get(cause, why))
 
     def camera(self, problem: str) -> None:
         self._change(camera=problem)
@@ -156,7 +172,7 @@ class Board:
         self._change(list_id=list_id, list_version=version, templates=templates, watchlist="")
 
     def stopped(self, why: str) -> None:
-        self._change(Cause.STOPPED, why=why)
+        self._change(Cause.STOPPED, why=why, told=why)
 
     def _change(self, cause: Cause | None = None, **changes: object) -> None:
         with self._lock:

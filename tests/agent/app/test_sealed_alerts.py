@@ -174,6 +174,10 @@ def test_the_agency_commands_and_a_thief_or_a_replay_does_not(tmp_path, broker) 
         agency.command("disarm", arguments={"reason": "the operation is over"})
         status = until(device, lambda status: not status["armed"])
         assert status["reason"] == "the operation is over"
+        wait_until(
+            lambda: any(b"disarmed by a command" in what for _, what in agency.heard), "state"
+        )
+        assert not any(b"the operation" in what for kind, what in agency.heard if kind != "command")
         agency.counter -= 1
         states = len([1 for kind, _ in agency.heard if kind == "state"])
         agency.command("report")  # a number that was used

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.policy.states import Mode
+from agent.policy.states import Cause, Mode
 from agent.runtime.board import Board, Condition
 from tests.support.clocks import FakeClock
 
@@ -58,3 +58,30 @@ def test_a_new_list_clears_the_trouble_with_the_old_one() -> None:
     board.list_in_use("local", 7, 3)
     assert board.condition.state == "disarmed"
     assert (board.condition.list_id, board.condition.list_version) == ("local", 7)
+
+
+@pytest.mark.parametrize("cause", [Cause.OPERATOR, Cause.COMMAND])
+def test_what_a_person_wrote_is_for_the_operator_alone(cause: Cause) -> None:
+    """A reason may name somebody, and the state goes over a broker in the clear."""
+    board = Board(FakeClock())
+    seen: list[Condition] = []
+    board.listen(lambda condition, _: seen.append(condition))
+    wrote = "looking for Hans Muster"
+    board.disarmed(wrote, cause)  # though nothing was armed
+    board.arming(wrote)
+    board.refused(f"authorisation {wrote!r}: not loaded")
+    board.arming(wrote)
+    board.armed(wrote)
+    board.camera("gone")
+    board.disarmed(wrote, cause)
+    assert sum("Hans" in one.reason for one in seen) >= 4
+    assert not any("Hans" in one.told_reason for one in seen)
+    assert seen[-1].told_reason == "disarmed; gone"
+
+
+def test_why_it_disarmed_by_itself_is_told() -> None:
+    board = Board(FakeClock())
+    board.arming("patrol")
+    board.armed("patrol")
+    board.disarmed("authorisation A-1: is over", Cause.AUTHORISATION_OVER)
+    assert board.condition.told_reason == "authorisation A-1: is over"
