@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.adapters import file_lock
-from agent.errors import DiskError, MissingFileError, RefusedError
+from agent.errors import DiskError, MissingFileError, RefusedError, UsageError
 
 _OTHERS: Final = 0o077
 
@@ -73,6 +73,21 @@ def require_folder(path: Path) -> None:
         raise MissingFileError(
             f"{path}: there is no folder {folder}; make it, or mount what it is on"
         )
+
+
+def require_new(path: Path) -> None:
+    """Nothing that a person may have edited is written over.
+
+    Args:
+        path: of what will be written.
+
+    Raises:
+        UsageError: there is something of this name.
+        MissingFileError: the folder that it lies in does not exist.
+    """
+    require_folder(path)
+    if path.exists():
+        raise UsageError(f"{path}: is there already and stays as it is; name another file")
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

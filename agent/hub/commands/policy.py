@@ -12,7 +12,7 @@ from agent.cli.common import print_json, say
 from agent.errors import Exit, MissingFileError, UsageError
 from agent.hub import policies
 from agent.hub.context import HubContext
-from agent.hub.files import Disk
+from agent.hub.files import Disk, require_new
 from agent.hub.hub import open_hub
 from agent.hub.keyfiles import KeyFiles
 from agent.hub.passphrases import Passphrases
@@ -52,7 +52,7 @@ def register(subparsers: Any) -> None:
     preset.add_argument(
         "--days", metavar="N", type=float, default=_DAYS, help=f"good for (default: {_DAYS:g})"
     )
-    preset.add_argument("--out", metavar="FILE", type=Path, help="(default: show it)")
+    preset.add_argument("--out", metavar="FILE", type=Path, help="a new file (default: show it)")
     check = actions.add_parser("check", help="whether a text is a policy", epilog=_EXAMPLES)
     check.add_argument("file", metavar="FILE", type=Path)
     sign = actions.add_parser("sign", help="sign a policy or a draft", epilog=_EXAMPLES)
@@ -83,6 +83,8 @@ def _preset(args: argparse.Namespace, context: HubContext) -> None:
         return print_json(list(names)) if context.json else print("\n".join(names))
     if not 0 < args.days <= 3660:  # noqa: PLR2004
         raise UsageError("policy preset: --days must be more than 0 and at most 3660")
+    if args.out is not None:
+        require_new(args.out)
     agency, version = _next(args, context)
     text = policies.preset(
         args.name, agency=agency, version=version, days=args.days, now=context.clock.wall()
@@ -119,6 +121,8 @@ def _sign(args: argparse.Namespace, context: HubContext) -> None:
     out = args.out or (args.file if draft else None)
     if out is None:
         raise UsageError("policy sign: give --out FILE for the draft")
+    if not (draft and out == args.file):
+        require_new(out)
     if args.key:
         if draft is None:
             raise UsageError("policy sign: --key signs a draft; make it at the hub first")

@@ -48,6 +48,19 @@ def test_presets_are_listed_and_shown(world: HubWorld) -> None:
         world("policy", "show")
 
 
+def test_an_edited_policy_is_not_written_over(world: HubWorld) -> None:
+    path = made(world)
+    path.write_text(path.read_text() + "# ours\n")
+    before = path.read_bytes()
+    for words in (("preset", "strict"), ("sign", path)):
+        with pytest.raises(UsageError, match=r"policy\.yaml: is there already"):
+            world("policy", *words, "--out", path)
+    assert path.read_bytes() == before
+    with pytest.raises(MissingFileError, match="there is no folder"):
+        world("policy", "preset", "strict", "--out", world.folder / "no" / "policy.yaml")
+    assert not (world.folder / "no").exists()
+
+
 def split_keys(world: HubWorld) -> tuple[Path, Path]:
     """Two sticks with one policy key each; none is left at the hub."""
     sticks = world.folder / "stick1", world.folder / "stick2"
