@@ -129,6 +129,15 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "hold": {"event": _ID, "device": _ID, "reason": _REASON},
     "release": {"event": _ID, "device": _ID},
     "reviewer": {"signer": _ID, "change": _ID, "needed": _COUNT},
+    "act": {
+        "act": _ID,
+        "what": _ID,
+        "step": _ID,
+        "about": _ID,
+        "version": _COUNT,
+        "sha256": _HASH,
+        "uid": _COUNT,
+    },
     "fork": {"device": _ID, "first": _COUNT, "last": _COUNT, "sha256": _HASH},
 }
 """Every kind of record with the fields it may have; all are optional. A pattern is for text, None

@@ -133,7 +133,7 @@ def publish_end(hub: Hub, register: Register, end: Revocation, *, now: float) ->
     if name in register.revoked:
         return
     hub.repository.remove(ROLE, [authorisation_target(name)])
-    hub.repository.stage(ROLE, {revocation_target(name): _bytes(end)})
+    hub.repository.stage(ROLE, {revocation_target(name): published_bytes(end)})
     _drop_old(hub, register, now)
     hub.repository.publish(now)
 
@@ -154,7 +154,7 @@ def find(register: Register, name: str) -> Authorisation:
 
 def _publish(hub: Hub, register: Register, document: Authorisation, now: float) -> Authorisation:
     made = _signed(hub, document)
-    hub.repository.stage(ROLE, {authorisation_target(made.id): _bytes(made)})
+    hub.repository.stage(ROLE, {authorisation_target(made.id): published_bytes(made)})
     _drop_old(hub, register, now)
     hub.repository.publish(now)
     return made
@@ -205,5 +205,6 @@ def _signed(hub: Hub, document: _Document) -> _Document:
     return type(document).model_validate_json(json.dumps(tree))
 
 
-def _bytes(document: BaseModel) -> bytes:
+def published_bytes(document: BaseModel) -> bytes:
+    """The file that cameras fetch."""
     return document.model_dump_json(indent=1).encode() + b"\n"

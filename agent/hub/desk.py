@@ -16,7 +16,7 @@ from agent.hub.lists import Lists
 from agent.hub.lists_database import FILE, ListsDatabase
 from agent.hub.photo_ledger import Ledger
 from agent.hub.policies import in_force
-from agent.hub.present import Present
+from agent.hub.present import Present, manifest_sha256
 from agent.hub.progress import Progress, silent
 from agent.hub.publish import Publisher
 from agent.hub.vault import open_vault
@@ -72,6 +72,13 @@ class Desk:
                 present = self.publisher.present(record, now)
                 order = compose(present)
             return self.publisher.publish(record, present, order, now)
+
+    def cited(self, record: ListRecord) -> dict[str, str | int]:
+        """What the hub's log says of the version that is published."""
+        facts = self.lists.facts(record.id)
+        digest = manifest_sha256(self.hub.repository, record.id)
+        version = {"version": facts[-1].version} if facts else {}
+        return {**version, **({"sha256": digest} if digest else {})}
 
     def reports(self, record: ListRecord) -> Path:
         """Folder of what is written about a list, for people at the hub alone."""

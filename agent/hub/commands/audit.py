@@ -1,4 +1,4 @@
-"""`bodycam-hub audit`: the hub's own log of reviews, purges and holds."""
+"""`bodycam-hub audit`: the hub's own log of what was done here."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from agent.cli.common import print_json
 from agent.errors import Exit
+from agent.hub.acts import unfinished
 from agent.hub.chain import log_lines, verify_log
 from agent.hub.context import HubContext
 from agent.hub.events_database import FILE, EventsDatabase
@@ -21,9 +22,12 @@ _EXAMPLES: Final = """examples:
   bodycam-hub audit show --json
   bodycam-hub audit export --out hub-log     # for an auditor: `audit verify --folder hub-log`
 
-Every review, purge, legal hold and change of reviewers, and every camera whose log is forked, in a
-chain like that of the cameras, signed with the key of the hub's acknowledgements. No names, no
-words of a review. Exit codes: 65 the log was changed.
+Every version of a list that is published, every revocation, policy, authorisation, and change of a
+camera or of a key, every review, purge, legal hold and change of reviewers, and every camera whose
+log is forked, in a chain like that of the cameras, signed with the key of the hub's
+acknowledgements. No names, no words of a review. Of what is done to other files there is a record
+before and one after: one without the other was cut short, and verify says so. Exit codes: 65 the
+log was changed.
 """
 
 
@@ -57,6 +61,7 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
 
 def _verify(hub: Hub, database: EventsDatabase, context: HubContext) -> int:
     found = verify_log(database, hub.ack_public)
+    open_acts = unfinished(map(json.loads, log_lines(database))) if found.intact else []
     if context.json:
         print_json(
             {
@@ -66,11 +71,18 @@ def _verify(hub: Hub, database: EventsDatabase, context: HubContext) -> int:
                 "protected": found.protected if found.protected >= 0 else None,
                 "signer": found.signer or None,
                 "problem": found.problem,
+                "unfinished": [one["seq"] for one in open_acts],
             }
         )
     elif found.intact:
         print(f"{found.records} records, none changed; head {found.head.hash}")
         print(f"signed for up to record {found.protected} with key {found.signer or '-'}")
+        for one in open_acts:
+            fields = one["fields"]
+            print(
+                f"record {one['seq']}: {fields['what']} of {fields['about']} began at {one['time']}"
+                " and did not end: it was cut short, or is at work now"
+            )
     else:
         print(f"the hub's log was changed: {found.problem}")
     return int(Exit.OK if found.intact else Exit.DATA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 from collections.abc import Iterable
 from contextlib import closing
@@ -12,6 +13,7 @@ from agent.cli.common import print_json, say
 from agent.config import Config
 from agent.errors import BodycamError, Exit, UsageError
 from agent.hub import authorisations
+from agent.hub.acts import recorded
 from agent.hub.authorisations import Register
 from agent.hub.broker_options import (
     add_broker_options,
@@ -124,8 +126,17 @@ def _create(args: argparse.Namespace, context: HubContext) -> int:
             "authorised_by": {"role": args.role, "reference": args.reference},
             "urgent": args.urgent,
         }
-        made = authorisations.create(desk.hub, values, now=now)
+        with recorded(context, "authorise", args.id) as act:
+            made = authorisations.create(desk.hub, values, now=now)
+            act.facts |= _cited(made)
         return _made(args, context, desk.hub, made)
+
+
+def _cited(made: Authorisation | Revocation) -> dict[str, str | int]:
+    """What the hub's log says of a document: its version, the hash of what is published."""
+    version = {"version": made.version} if isinstance(made, Authorisation) else {}
+    digest = hashlib.sha256(authorisations.published_bytes(made)).hexdigest()
+    return {**version, "sha256": digest}
 
 
 def _area(text: str) -> dict[str, Any]:
@@ -143,7 +154,9 @@ def _area(text: str) -> dict[str, Any]:
 
 def _confirm(args: argparse.Namespace, context: HubContext) -> int:
     with closing(open_hub(context)) as hub:
-        made = authorisations.confirm(hub, args.id, now=context.clock.wall())
+        with recorded(context, "confirm", args.id) as act:
+            made = authorisations.confirm(hub, args.id, now=context.clock.wall())
+            act.facts |= _cited(made)
         return _made(args, context, hub, made)
 
 
@@ -163,7 +176,10 @@ def _made(args: argparse.Namespace, context: HubContext, hub: Hub, made: Authori
 def _revoke(args: argparse.Namespace, context: HubContext) -> int:
     """Cameras first, for they are in the street; then what is here."""
     now = context.clock.wall()
-    with open_station(context) as station:
+    with (
+        open_station(context) as station,
+        recorded(context, "revoke-authorisation", args.id, say=say) as act,
+    ):
         hub = station.hub
         register = authorisations.register_of(hub)
         before = register.valid.get(args.id)
@@ -174,6 +190,7 @@ def _revoke(args: argparse.Namespace, context: HubContext) -> int:
         authorisations.publish_end(hub, register, made, now=now)
         station.store.revoke(args.id, now=now)
         done = purge(station.store, authorisation=args.id, now=now)
+        act.facts |= _cited(made)
         if context.json:
             counts = {"events": done.events, "held": done.held}
             print_json({"id": args.id, "at": made.at, "told": told, **counts})

@@ -9,6 +9,7 @@ from typing import Final
 
 from agent.cli.common import print_json
 from agent.errors import UsageError
+from agent.hub.acts import recorded
 from agent.hub.context import HubContext
 from agent.hub.files import require_folder
 from agent.hub.hub import Hub
@@ -58,15 +59,16 @@ def token(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
         "unlock": args.unlock,
     }
     checked(ProvisioningFile, values)
-    secret = hub.admission.issue_token(
-        args.device,
-        args.unlock,
-        not_after=now + args.hours * _HOUR_S,
-        randomness=context.randomness,
-        event_keys=(hub.alert_public, hub.ack_public),
-    )
-    message = checked(ProvisioningFile, values | {"token": base64_of(secret)})
-    write_message(args.out, message, when=now)
+    with recorded(context, "token", args.device):
+        secret = hub.admission.issue_token(
+            args.device,
+            args.unlock,
+            not_after=now + args.hours * _HOUR_S,
+            randomness=context.randomness,
+            event_keys=(hub.alert_public, hub.ack_public),
+        )
+        message = checked(ProvisioningFile, values | {"token": base64_of(secret)})
+        write_message(args.out, message, when=now)
     _say_token(args, context, hashlib.sha256(root).hexdigest(), message.token_not_after)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final
 from agent.adapters.sealing import key_id
 from agent.cli.common import print_json, say
 from agent.errors import Exit, UsageError
+from agent.hub.acts import recorded
 from agent.hub.commands.device_tokens import register_token, token, tokens
 from agent.hub.context import HubContext
 from agent.hub.copies import accept_older, register_problem, require_newest
@@ -122,7 +124,9 @@ def _add(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
         return print_json({"device": _row(hub, before), "publish": []}) if context.json else None
     release_key = hub.ring.release_key(hub.release_public)
     lists = list_ids(context.state_dir / LISTS, args.lists)
-    device = hub.admission.add(request, release_key, lists=lists, now=context.clock.wall())
+    with recorded(context, "add-device", request.device) as act:
+        device = hub.admission.add(request, release_key, lists=lists, now=context.clock.wall())
+        act.facts["sha256"] = hashlib.sha256(device.sign_key).hexdigest()
     waiting = list(hub.devices.waiting(live_lists(context.state_dir / LISTS)))
     known = list_names(context.state_dir / LISTS)
     for one in lists:
@@ -145,7 +149,7 @@ def _assign(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
             raise UsageError(
                 f"devices assign: no list {typed!r} on this hub; there are: {_all_names(names)}"
             )
-    with _no_publication(context):
+    with recorded(context, "assign-device", args.device), _no_publication(context):
         lost = hub.devices.assign(args.device, lists, now=context.clock.wall())
     waiting = list(hub.devices.waiting(live_lists(context.state_dir / LISTS)))
     if context.json:
@@ -204,7 +208,8 @@ def _show(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
 
 
 def _remove(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
-    with _no_publication(context):
+    removed = recorded(context, "remove-device", args.device, say=say)
+    with removed, _no_publication(context):
         lists = hub.devices.remove(args.device, now=context.clock.wall())
     if context.json:
         return print_json({"removed": args.device, "publish": lists})
@@ -219,7 +224,8 @@ def _accept_older(args: argparse.Namespace, context: HubContext, hub: Hub) -> No
     del args
     if not register_problem(hub):
         raise UsageError("devices accept-older: hub.sqlite is no older copy")
-    accept_older(hub, now=context.clock.wall())
+    with recorded(context, "accept-older", "devices"):
+        accept_older(hub, now=context.clock.wall())
     names = [one.name for one in hub.devices.every()]
     if context.json:
         return print_json({"devices": names})
@@ -234,7 +240,8 @@ def _release(args: argparse.Namespace, context: HubContext, hub: Hub) -> None:
     if request.device != args.device:
         raise UsageError(f"{args.request}: is from {request.device}, not from {args.device}")
     release_key = hub.ring.release_key(hub.release_public)
-    sealed = hub.admission.release(request, release_key, now=now)
+    with recorded(context, "release-device", args.device):
+        sealed = hub.admission.release(request, release_key, now=now)
     values: dict[str, object] = {
         "agency": hub.agency,
         "device": args.device,

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from agent.adapters.sealing import key_id
 from agent.cli.common import print_json, say
 from agent.errors import DataError, Exit, UsageError
+from agent.hub.acts import recorded
 from agent.hub.context import HubContext
 from agent.hub.hub import Hub, open_hub, root_digest
 from agent.hub.keyring import ACKS, ALERTS, PLAIN, RELEASE, file_name
@@ -87,7 +88,9 @@ def run_rotation(args: argparse.Namespace, context: HubContext) -> int:
             args.lost,
         )
         before = hub.repository.folder.root_version()
-        done = rotate(hub.repository, change, context.clock.wall())
+        with recorded(context, "rotate", role) as act:
+            done = rotate(hub.repository, change, context.clock.wall())
+            act.facts["version"] = done.root
         _say_rotated(hub, context, role, done)
         if done.root != before:
             say_root(hub, context)
@@ -121,7 +124,11 @@ def _warn_shared(hub: Hub, role: str, done: Rotated) -> None:
 def _rotate_plain(args: argparse.Namespace, context: HubContext) -> int:
     if args.only or args.key or args.lost or args.keys or args.threshold:
         raise UsageError(f"keys rotate {args.role}: takes no other option; there is one such key")
-    with closing(open_hub(context)) as hub, hub.repository.lock():
+    with (
+        closing(open_hub(context)) as hub,
+        hub.repository.lock(),
+        recorded(context, "rotate", args.role),
+    ):
         rotate_one = _rotate_release if args.role == RELEASE else _rotate_event_key
         answer, *lines = rotate_one(hub, context, args.role)
     if context.json:

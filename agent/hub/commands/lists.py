@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.cli.common import print_json, say
 from agent.errors import Exit
+from agent.hub.acts import recorded
 from agent.hub.context import HubContext
 from agent.hub.desk import Desk, open_desk
 from agent.hub.devices import Devices
@@ -76,7 +77,10 @@ def _drop(args: argparse.Namespace, context: HubContext) -> None:
     now = context.clock.wall()
     with open_desk(context, lost=args.lost) as desk:
         desk.ready()
-        told = _drop_lost(desk, args.list, now) if args.lost else _drop_one(desk, args.list, now)
+        about = args.list if args.lost else desk.lists.get(args.list).id
+        with recorded(context, "drop-list", about, say=say):
+            drop = _drop_lost if args.lost else _drop_one
+            told = drop(desk, args.list, now)
         if context.json:
             return print_json({"dropped": told["list"], **told})
         print(f"{args.list}: ended; cameras that have it delete it at their next look")

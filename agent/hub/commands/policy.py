@@ -11,6 +11,7 @@ from typing import Any, Final
 from agent.cli.common import print_json, say
 from agent.errors import Exit, MissingFileError, UsageError
 from agent.hub import policies
+from agent.hub.acts import recorded
 from agent.hub.context import HubContext
 from agent.hub.files import Disk, require_new
 from agent.hub.hub import open_hub
@@ -152,7 +153,9 @@ def _publish(args: argparse.Namespace, context: HubContext) -> None:
             draft = policies.make_draft(hub, policies.read_text(args.file), now=now)
             draft = policies.sign_at_hub(hub, draft)
         before = policies.published(hub)
-        policies.publish(hub, draft, now=now)
+        with recorded(context, "policy", draft.policy.name) as act:
+            policies.publish(hub, draft, now=now)
+            act.facts |= {"version": draft.policy.version, "sha256": draft.policy.sha256()}
         if before is not None and not context.json:
             _show_difference(before[1], draft.text)
         _tell(draft.policy, context, draft=draft)

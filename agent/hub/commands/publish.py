@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from agent.cli.common import print_json, say
 from agent.errors import Exit, UsageError
+from agent.hub.acts import recorded
 from agent.hub.composing import Composer
 from agent.hub.context import HubContext
 from agent.hub.desk import Desk, open_desk
@@ -163,7 +164,9 @@ def _issue(
     told: dict[str, Any] = {"list": record.id, "published": False}
     lines = ["nothing was published: photographs were refused, and --strict"]
     if not refused:
-        facts = desk.issue(record, composer, now)
+        with recorded(context, "publish", record.id) as act:
+            facts = desk.issue(record, composer, now)
+            act.facts |= desk.cited(record)
         told, lines = facts_json(record, facts) | {"published": True}, facts_lines(record, facts)
     skipped = gathered.skipped if gathered else ()
     write_run(folder, enrolment, composer.found, when=now)

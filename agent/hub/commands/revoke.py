@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.cli.common import print_json, say
 from agent.errors import Exit, UsageError
+from agent.hub.acts import recorded
 from agent.hub.context import HubContext
 from agent.hub.desk import open_desk
 from agent.hub.progress import bars
@@ -52,7 +53,9 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         desk.ready()
         now = context.clock.wall()
         revocation = Revocation(now, args.entry, args.subject, args.authorisation, args.all)
-        facts = desk.issue(record, revocation, now)
+        with recorded(context, "revoke-entries", record.id, say=say) as act:
+            facts = desk.issue(record, revocation, now)
+            act.facts |= desk.cited(record)
         if args.all:
             desk.hub.devices.forget(record.id)
         forget_run(desk.reports(record))
