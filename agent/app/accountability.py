@@ -17,6 +17,8 @@ from agent.messages.accountability import (
     HubReport,
     ListInUse,
     LogFacts,
+    Monitor,
+    MonitorNow,
     Network,
     Point,
     Reviews,
@@ -27,9 +29,12 @@ from agent.messages.accountability import (
 from agent.metrics.intervals import wilson
 from agent.modelkit.manifest import Manifest, ModelCard
 from agent.policy import Policy
+from agent.policy.fpir_monitor import FpirCounts, sprt_for
 from agent.stages.threshold import largest_list
 
 _HOUR_S: Final = 3600.0
+_COARSE: Final = 10
+"""One passer-by more or less must not show."""
 _CHANGES: Final = (
     "list",
     "sync",
@@ -80,6 +85,9 @@ class Inputs:
         agency: whose.
         audit_mb: how long the log may get, MB.
         hub: the agency's figures; None: not at hand.
+        monitor: counts of the running monitor of false alerts, None where they cannot be read, and
+            whether it has stopped matching; None: not at hand.
+        fragmentation: tracks per subject, as that monitor reckons.
     """
 
     usage: Usage
@@ -90,6 +98,8 @@ class Inputs:
     agency: str
     audit_mb: float
     hub: HubReport | None
+    monitor: tuple[FpirCounts | None, bool] | None = None
+    fragmentation: float = 1.0
 
 
 def accountability(given: Inputs, *, now: float) -> AccountabilityReport:
@@ -117,6 +127,7 @@ def accountability(given: Inputs, *, now: float) -> AccountabilityReport:
         test_alerts=usage.records["test-alert"],
         lost=usage.lost,
         reviews=None if given.hub is None else reviews_of(given.hub, usage.subjects),
+        monitor=_monitor(given),
         refusals=dict(sorted(usage.refusals.items())),
         searches=dict(sorted(usage.searches.items())),
         changes={kind: usage.records[kind] for kind in _CHANGES if usage.records[kind]},
@@ -156,6 +167,40 @@ def reviews_of(hub: HubReport, subjects: int) -> Reviews:
             "false_per_1000_high": round(1000 * high, 3),
         }
     return Reviews.model_validate(counts | shares)
+
+
+def _monitor(given: Inputs) -> Monitor:
+    now = None
+    if given.monitor is not None and given.policy is not None:
+        now = _monitor_now(*given.monitor, given.policy.target_fpir, given.fragmentation)
+    return Monitor(stops=given.usage.stops, resets=given.usage.resets, now=now)
+
+
+def _monitor_now(
+    counts: FpirCounts | None, stopped: bool, target_fpir: float, fragmentation: float
+) -> MonitorNow:
+    """All of it from coarse counts, so that no figure tells what another one hides."""
+
+    def coarse(tracks: int) -> int:
+        return round(tracks / fragmentation / _COARSE) * _COARSE
+
+    sprt, known = sprt_for(target_fpir), counts or FpirCounts()
+    subjects = coarse(known.tracks)
+    judged = sprt.judge(subjects, [coarse(place) for place in known.rejected])
+    return MonitorNow(
+        subjects=subjects,
+        rejected=len(known.rejected),
+        confirmed=len(known.confirmed),
+        pending=len(known.raised) - len(known.confirmed),
+        target=sprt.p0,
+        alarm=sprt.p0 * sprt.worse,
+        errors=(sprt.alpha, sprt.beta),
+        evidence=None if counts is None else round(judged.evidence, 1),
+        bound=round(sprt.upper, 3),
+        kept=judged.passed,
+        fragmentation=fragmentation,
+        stopped=stopped,
+    )
 
 
 def _log(found: ChainReport) -> LogFacts:

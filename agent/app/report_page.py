@@ -8,7 +8,15 @@ from html import escape
 from typing import Final
 
 from agent.app.charts import bars, curve
-from agent.messages.accountability import AccountabilityReport, DayOfUse, Network, Reviews, Rules
+from agent.messages.accountability import (
+    AccountabilityReport,
+    DayOfUse,
+    Monitor,
+    MonitorNow,
+    Network,
+    Reviews,
+    Rules,
+)
 
 _STYLE: Final = (
     "body{font:16px/1.5 sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a}"
@@ -37,6 +45,7 @@ def page(report: AccountabilityReport) -> str:
         ),
         *_use(report),
         *_outcome(report),
+        *_monitor(report.monitor),
         *_lists(report),
         *_networks(report),
         *_rules(report),
@@ -107,6 +116,33 @@ def _reviewed(reviews: Reviews | None) -> list[tuple[str, str]]:
         rate = f"{reviews.false_per_1000:g} (95 % interval {low:g} to {high:g})"
         rows.append(("False alerts per 1,000 people who passed", rate))
     return rows
+
+
+def _monitor(monitor: Monitor) -> list[str]:
+    rows = [
+        ("Uses that it ended", str(monitor.stops)),
+        ("Resets by the agency", str(monitor.resets)),
+        *(() if monitor.now is None else _monitor_now(monitor.now)),
+    ]
+    about = (
+        "<p>While it runs, a camera counts alerts that reviewers rejected against who passed. When "
+        "the rate that the policy allows is exceeded it stops, until the agency resets it.</p>"
+    )
+    return _section("The monitor of false alerts", [about, _table(rows)])
+
+
+def _monitor_now(now: MonitorNow) -> list[tuple[str, str]]:
+    evidence = "cannot be read" if now.evidence is None else f"{now.evidence:g}"
+    return [
+        ("Has stopped matching", "yes" if now.stopped else "no"),
+        ("Alerts rejected since the last reset", str(now.rejected)),
+        ("Confirmed; not reviewed yet", f"{now.confirmed}; {now.pending}"),
+        ("People who passed since, about", str(now.subjects)),
+        ("Tracks per person that it reckons with", f"{now.fragmentation:g}"),
+        ("Rejected alerts allowed per person; held against", f"{now.target:g}; {now.alarm:g}"),
+        ("Evidence now; it stops at", f"{evidence}; {now.bound:g}"),
+        ("Tests that ended with the rate kept", str(now.kept)),
+    ]
 
 
 def _lists(report: AccountabilityReport) -> list[str]:

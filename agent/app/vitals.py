@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from agent import __version__
 from agent.adapters.announced_topics import AnnouncedTopics
@@ -27,7 +27,7 @@ from agent.errors import BodycamError, DiskError
 from agent.messages import iso_utc
 from agent.messages.health import FalseAlerts, GovernorHealth, ListHealth
 from agent.policy import Policy
-from agent.policy.fpir_monitor import Sprt
+from agent.policy.fpir_monitor import sprt_for
 from agent.ports import Clock, Transport
 from agent.ports.hardware import Hardware
 from agent.ports.log import Log
@@ -41,9 +41,6 @@ from agent.runtime.health import Conditions, HealthReporter, Sources
 from agent.runtime.inbound import Inbound
 from agent.runtime.sync_loop import SyncLoop
 from agent.values import Wall, WatchlistRef
-
-_WORST_FPIR: Final = 0.3
-"""A test against three times a target needs one below a third."""
 
 
 class Upkeep:
@@ -68,7 +65,7 @@ def fpir_watch(context: Context, target_fpir: Callable[[], float]) -> FpirWatch:
     the policy in force.
     """
     return FpirWatch(
-        lambda: Sprt(min(target_fpir(), _WORST_FPIR)),
+        lambda: sprt_for(target_fpir()),
         context.config.monitor.fragmentation,
         FpirFile(context.state_dir / "fpir.json"),
         clock=context.clock,

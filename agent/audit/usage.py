@@ -71,6 +71,8 @@ class Usage:
     versions: of the program.
     searches: photographs searched by hand: uses, images, faces, matches.
     lost: events and records that gaps tell of.
+    stops: times that the monitor of false alerts ended a use.
+    resets: times that the agency reset it.
     """
 
     days: dict[str, Day] = field(default_factory=dict)
@@ -85,6 +87,8 @@ class Usage:
     versions: set[str] = field(default_factory=set)
     searches: Counter[str] = field(default_factory=Counter)
     lost: int = 0
+    stops: int = 0
+    resets: int = 0
 
     def add(self, other: Usage) -> None:
         """Of another camera, in the same period."""
@@ -98,6 +102,8 @@ class Usage:
         self.subjects += other.subjects
         self.uncounted += other.uncounted
         self.lost += other.lost
+        self.stops += other.stops
+        self.resets += other.resets
         for mine, counts in (
             (self.refusals, other.refusals),
             (self.records, other.records),
@@ -180,6 +186,10 @@ class _Fold:
         elif kind == "refusal":
             day.refusals += 1
             usage.refusals[str(fields.get("what", "other"))] += 1
+        elif kind == "disarm":
+            usage.stops += fields.get("cause") == "fpir"
+        elif kind == "command":
+            usage.resets += fields.get("command") == "reset-monitor"
         elif kind == "gap":
             usage.lost += fields.get("events", 0)
         elif kind == "identify":

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from agent.adapters.audit_log import AuditLog
 from agent.adapters.checkpoint_events import trust_in
 from agent.adapters.device_identity import read_identity
+from agent.adapters.fpir_file import FpirFile
 from agent.adapters.state_dir import write_whole
 from agent.app import Context
 from agent.app.accountability import Inputs, accountability
@@ -28,6 +29,7 @@ from agent.errors import BodycamError, DataError, Exit, MissingFileError, UsageE
 from agent.messages.accountability import AccountabilityReport, HubReport
 from agent.policy import Policy
 from agent.policy.documents import read_policy
+from agent.policy.fpir_monitor import FpirCounts
 
 _MOST: Final = 1 << 29
 _EXAMPLES: Final = """examples:
@@ -87,6 +89,8 @@ def run(args: argparse.Namespace, context: Context) -> int:
         agency=_agency(context),
         audit_mb=context.config.audit.total_mb,
         hub=None if args.hub is None else _hub(args.hub, args.first, args.last),
+        monitor=None if args.folder else _monitor(context),
+        fragmentation=context.config.monitor.fragmentation,
     )
     _write(accountability(given, now=context.clock.wall()), args, context)
     return int(Exit.OK)
@@ -124,6 +128,16 @@ def _policy(args: argparse.Namespace, context: Context) -> Policy | None:
     except BodycamError as error:
         say(f"without the policy, which --policy FILE can give: {error}")
         return None
+
+
+def _monitor(context: Context) -> tuple[FpirCounts | None, bool]:
+    """Of this camera. Counts that cannot be read forbid matching."""
+    try:
+        counts, crossed = FpirFile(context.state_dir / "fpir.json").load()
+    except BodycamError as error:
+        say(f"the counts of false alerts cannot be read: {error}")
+        return None, True
+    return counts, bool(crossed)
 
 
 def _agency(context: Context) -> str:
@@ -172,4 +186,6 @@ def _lines(report: AccountabilityReport) -> list[str]:
             f"reviews: {reviews.confirmed} confirmed, {reviews.rejected} rejected, "
             f"{reviews.pending} pending"
         )
+    if report.monitor.now is not None and report.monitor.now.stopped:
+        lines.append("the monitor of false alerts has stopped matching")
     return lines + [f"log: {one.records} records, head {one.head}" for one in report.logs]

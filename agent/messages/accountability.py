@@ -135,6 +135,49 @@ class Reviews(_Wire):
     false_per_1000_high: float | None = None
 
 
+class MonitorNow(_Wire):
+    """The running monitor of false alerts of one camera, when the report was made: a sequential
+    probability ratio test of rejected alerts over people who passed.
+
+    Attributes:
+        subjects: who passed since the last reset, about: tracks over `fragmentation`, in tens.
+        rejected, confirmed, pending: alerts of these, by what reviewers said.
+        target: rejected alerts per subject that the policy allows.
+        alarm: the rate against which that is held.
+        errors: probabilities of a false stop and of a missed one.
+        evidence: the sum of the test now; null where the counts cannot be read.
+        bound: at this evidence matching stops.
+        kept: tests that ended with the target kept.
+        fragmentation: tracks per subject that it reckons with.
+        stopped: nothing is matched until the agency resets it.
+    """
+
+    subjects: Count
+    rejected: Count
+    confirmed: Count
+    pending: Count
+    target: Share
+    alarm: Share
+    errors: tuple[Share, Share]
+    evidence: float | None
+    bound: float
+    kept: Count
+    fragmentation: float = Field(ge=1)
+    stopped: bool
+
+
+class Monitor(_Wire):
+    """Attributes:
+    stops: times in the period that a monitor ended a use.
+    resets: times in the period that the agency reset one.
+    now: of the camera that the report was made on; null: of several, or the policy was not at hand.
+    """
+
+    stops: Count
+    resets: Count
+    now: MonitorNow | None
+
+
 class LogFacts(_Wire):
     """An audit log that the report was made of, one for each camera.
 
@@ -178,6 +221,7 @@ class AccountabilityReport(_Wire):
     test_alerts: Count
     lost: Count
     reviews: Reviews | None
+    monitor: Monitor
     refusals: dict[OpaqueId, Count]
     searches: dict[str, Count]
     changes: dict[str, Count]

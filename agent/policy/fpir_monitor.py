@@ -22,6 +22,8 @@ from typing import Literal
 WORSE = 3.0
 ERROR = 0.05
 _ROUNDING = 1e-9
+_WORST_FPIR = 0.3
+"""A test against three times a target needs one below a third."""
 TRACK_S = 2.0
 """Who was in sight for less is not counted as a subject: strictly, a subject less is a stricter
 test."""
@@ -93,6 +95,13 @@ class Sprt:
         whole = math.ceil(self.lower / self.step - _ROUNDING)
         more, rest = divmod(subjects - to_go, whole)
         return 1 + int(more), rest * self.step
+
+
+def sprt_for(target_fpir: float) -> Sprt:
+    """The test of a policy's target; a target that no test could tell from three times as much is
+    tested as the largest that one can.
+    """
+    return Sprt(min(target_fpir, _WORST_FPIR))
 
 
 @dataclass(frozen=True, slots=True)

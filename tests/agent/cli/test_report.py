@@ -11,10 +11,12 @@ from html.parser import HTMLParser
 import pytest
 
 from agent.adapters.audit_log import AuditLog
+from agent.adapters.fpir_file import FpirFile
 from agent.app.charts import bars, curve
 from agent.app.models import manifest
 from agent.errors import DataError, MissingFileError, UsageError
 from agent.messages.accountability import HubReport
+from agent.policy.fpir_monitor import FpirCounts
 from tests.agent.cli.test_audit import anchors_file
 from tests.support.auditing import key_of
 from tests.support.commands import Commands
@@ -119,6 +121,59 @@ def test_reviews_come_from_the_hub_with_intervals(agent, tmp_path):
     reviews = agent("report", *DAYS, "--hub", nobody, "--json").json["reviews"]
     assert reviews["false_share"] is None
     assert reviews["false_per_1000"] == 0.0
+
+
+SEEN = "01HZX0000000000000000000AA"
+
+
+def counted(agent, tracks, crossed="", **counts):
+    kept = FpirCounts(tracks, raised=((SEEN, 3), ("01HZX0000000000000000000AB", 9)), **counts)
+    FpirFile(agent.state_dir / "fpir.json").save(kept, crossed)
+
+
+def test_what_the_monitor_of_false_alerts_says(agent, tmp_path):
+    words = (*DAYS, "--set", "monitor.fragmentation=1.5", "--json")
+    quiet = agent("report", *words).json["monitor"]
+    assert (quiet["stops"], quiet["resets"], quiet["now"]["stopped"]) == (0, 0, False)
+    counted(agent, 301, confirmed=(SEEN,), rejected=(15,))
+    now = agent("report", *words).json["monitor"]["now"]
+    assert now == {
+        "subjects": 200, "rejected": 1, "confirmed": 1, "pending": 1,
+        "target": 0.001, "alarm": 0.003, "errors": [0.05, 0.05], "evidence": 0.7,
+        "bound": 2.944, "kept": 0, "fragmentation": 1.5, "stopped": False,
+    }  # fmt: skip
+    counted(agent, 302, "too many false alerts", rejected=(1, 2, 3))
+    log = agent.context().audit()
+    log.append("disarm", cause="fpir")
+    log.append("command", command="reset-monitor", counter=4, signer="ab")
+    told = agent("report", *words).json["monitor"]
+    assert (told["stops"], told["resets"], told["now"]["stopped"]) == (1, 1, True)
+    assert told["now"]["evidence"] >= told["now"]["bound"]
+    page = tmp_path / "page.html"
+    said = agent("report", *DAYS, "--html", page)
+    assert "Has stopped matching</td><td>yes" in page.read_text()
+    assert SEEN not in page.read_text() + said.out
+
+
+def test_one_passer_by_more_does_not_show_in_the_monitor(agent):
+    told = []
+    for tracks in (196, 197):
+        counted(agent, tracks, rejected=(tracks - 1,))
+        told.append(agent("report", *DAYS, "--json").json["monitor"])
+    assert told[0] == told[1]
+
+
+def test_counts_that_cannot_be_read_count_as_a_stop(agent):
+    (agent.state_dir / "fpir.json").write_text("{")
+    (agent.state_dir / "fpir.json").chmod(0o600)
+    now = agent("report", *DAYS, "--json").json["monitor"]["now"]
+    assert (now["stopped"], now["evidence"]) == (True, None)
+
+
+def test_of_copied_logs_the_monitor_is_not_known(agent, tmp_path, capsys):
+    copy = agent.context().audit().path.parent
+    elsewhere = Commands(tmp_path / "none", capsys)
+    assert elsewhere("report", *DAYS, "--folder", copy, "--json").json["monitor"]["now"] is None
 
 
 def test_a_hubs_report_of_other_days_or_another_file_is_refused(agent, tmp_path):
