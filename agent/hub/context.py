@@ -9,11 +9,16 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.adapters.clock import SystemClock
 from agent.adapters.sealing import ScryptCost
 from agent.hub.files import Disk
 from agent.ports import Clock
+
+if TYPE_CHECKING:
+    from agent.adapters.mqtt_rules import MqttSettings
+    from agent.hub.broker_memory import BrokerMemory
 
 
 @dataclass
@@ -49,6 +54,12 @@ class HubContext:
     @property
     def public(self) -> Path:
         return self.state_dir / "public"
+
+    def memory_of(self, settings: MqttSettings) -> BrokerMemory:
+        """What is known of a broker."""
+        from agent.hub.broker_memory import BrokerMemory
+
+        return BrokerMemory(self.state_dir, settings, when=self.clock.wall(), disk=self.disk)
 
     @property
     def keys_dir(self) -> Path:

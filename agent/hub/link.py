@@ -8,7 +8,7 @@ and reasons are those of the agent's own connection.
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -237,13 +237,25 @@ class Links:
 
     Args:
         settings, topics, clock: see `HubLink`.
+        first: to be tried before the other.
+        found: told which one it is.
     """
 
-    def __init__(self, settings: MqttSettings, topics: Sequence[str], clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: MqttSettings,
+        topics: Sequence[str],
+        clock: Clock,
+        *,
+        first: MQTTProtocolVersion | None = None,
+        found: Callable[[MQTTProtocolVersion], None] = lambda _: None,
+    ) -> None:
         self._settings = settings
         self._topics = topics
         self._clock = clock
         self._versions = [MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311]
+        self._versions.sort(key=lambda one: one != (first or MQTTProtocolVersion.MQTTv5))
+        self._found = found
         self._proven = False
 
     def connect(self) -> HubLink:
@@ -267,6 +279,8 @@ class Links:
         except LostError:
             link.close()
             raise
+        if not self._proven:
+            self._found(version)
         self._proven = True
         self._versions.sort(key=lambda one: one != version)
         return link

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from agent.adapters.mqtt_rules import MqttSettings
 from agent.errors import UnavailableError
+from agent.hub.broker_memory import BrokerMemory
 from agent.hub.link import HubLink, Links
 from agent.messages import Command, StateMessage
 from agent.ports import Clock
@@ -65,19 +66,49 @@ class CameraLine:
 
 
 @contextmanager
-def camera_line(settings: MqttSettings, topics: str, clock: Clock) -> Iterator[CameraLine]:
+def camera_line(
+    settings: MqttSettings, topics: str, clock: Clock, memory: BrokerMemory
+) -> Iterator[CameraLine]:
     """Connect; nothing of it stays at the broker.
 
     Raises:
         LostError: the broker cannot be reached.
     """
-    own = replace(settings, session_expiry_s=0)
-    link = Links(own, [f"{topics}/state"], clock).connect()
+    link = _links(settings, [f"{topics}/state"], clock, memory).connect()
     try:
         yield CameraLine(link, topics, clock)
         link.forget()
     finally:
         link.close()
+
+
+@contextmanager
+def open_line(
+    settings: MqttSettings, clock: Clock, memory: BrokerMemory
+) -> Iterator[Callable[[str, Command], None]]:
+    """Connect, to send commands that need no session to many cameras at once. Yields what sends one
+    to `{prefix}/{agency}/{device}`; at the end all of them are with the broker.
+
+    Raises:
+        LostError: the broker cannot be reached.
+        UnavailableError: it has not taken all of them.
+    """
+    link = _links(settings, [], clock, memory).connect()
+    try:
+        yield lambda topics, command: link.publish(
+            f"{topics}/command", command.model_dump_json().encode()
+        )
+        if not link.flush(_TAKEN_S):
+            raise UnavailableError("the broker did not take it; it may have been sent")
+    finally:
+        link.close()
+
+
+def _links(
+    settings: MqttSettings, topics: Sequence[str], clock: Clock, memory: BrokerMemory
+) -> Links:
+    own = replace(settings, session_expiry_s=0)
+    return Links(own, topics, clock, first=memory.version(), found=memory.note)
 
 
 def _state(payload: bytes) -> StateMessage | None:

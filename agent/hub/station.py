@@ -98,10 +98,18 @@ def open_station(context: HubContext) -> Iterator[Station]:
         MissingFileError: `init` was not run, or a key is gone.
         RefusedError: a wrong passphrase, or a file that others may read.
     """
-    with (
-        closing(open_hub(context)) as hub,
-        closing(EventsDatabase(context.state_dir / FILE)) as database,
-    ):
+    with closing(open_hub(context)) as hub, station_of(hub, context) as station:
+        yield station
+
+
+@contextmanager
+def station_of(hub: Hub, context: HubContext) -> Iterator[Station]:
+    """The same with a hub that is open already; it stays open.
+
+    Raises:
+        MissingFileError, RefusedError: as `open_station`.
+    """
+    with closing(EventsDatabase(context.state_dir / FILE)) as database:
         fresh = not database.read("SELECT 1 FROM event LIMIT 1")
         when = context.clock.wall()
         fresh = fresh and not (context.state_dir / "lists.sqlite").exists()

@@ -10,31 +10,22 @@ from contextlib import closing
 from typing import Any, Final, get_args
 
 from agent.cli.common import print_json, say
-from agent.config import Config
-from agent.errors import BodycamError, Exit, UsageError
+from agent.errors import Exit, UsageError
 from agent.hub import authorisations
 from agent.hub.acts import recorded
 from agent.hub.authorisations import Register
 from agent.hub.broker_options import (
     add_broker_options,
-    clear_text_warning,
-    hub_client,
-    names_broker,
-    read_broker,
 )
 from agent.hub.context import HubContext
-from agent.hub.desk import open_desk
-from agent.hub.devices import Device
+from agent.hub.dispatch import tell_cameras
 from agent.hub.hub import Hub, open_hub
 from agent.hub.policies import in_force
-from agent.hub.purge import purge
-from agent.hub.saying import command_message
-from agent.hub.sending import camera_line
+from agent.hub.purge import Purged, purge
 from agent.hub.served import say_behind
-from agent.hub.station import open_station
+from agent.hub.station import station_of
 from agent.messages import iso_utc
 from agent.messages.authorisation import Authorisation, Revocation
-from agent.messages.command import MAX_COMMAND
 from agent.messages.policy import Kind
 from agent.policy.grants import grant_of
 
@@ -104,6 +95,8 @@ def _create(args: argparse.Namespace, context: HubContext) -> int:
     now = context.clock.wall()
     if not (args.hours > 0 and args.in_hours >= 0):
         raise UsageError("authorise create: --hours must be more than 0, --in-hours at least 0")
+    from agent.hub.desk import open_desk
+
     with open_desk(context) as desk:
         lists = [desk.lists.get(name).id for name in args.list]
         devices = args.device
@@ -163,7 +156,7 @@ def _confirm(args: argparse.Namespace, context: HubContext) -> int:
 def _made(args: argparse.Namespace, context: HubContext, hub: Hub, made: Authorisation) -> int:
     """Tell the cameras, and the person."""
     arguments = {"document": made.model_dump(mode="json")}
-    told = _tell(args, context, hub, arguments, made.scope.devices)
+    told = tell_cameras(args, context, hub, arguments, made.scope.devices)
     if context.json:
         print_json(_row(made, "valid") | {"told": told})
     else:
@@ -176,21 +169,17 @@ def _made(args: argparse.Namespace, context: HubContext, hub: Hub, made: Authori
 def _revoke(args: argparse.Namespace, context: HubContext) -> int:
     """Cameras first, for they are in the street; then what is here."""
     now = context.clock.wall()
-    with (
-        open_station(context) as station,
-        recorded(context, "revoke-authorisation", args.id, say=say) as act,
-    ):
-        hub = station.hub
-        register = authorisations.register_of(hub)
-        before = register.valid.get(args.id)
-        made = authorisations.revocation(hub, register, args.id, args.reason, now=now)
-        devices = before.scope.devices if before else [one.name for one in hub.devices.every()]
-        arguments = {"revocation": made.model_dump(mode="json")}
-        told = _tell(args, context, hub, arguments, devices)
-        authorisations.publish_end(hub, register, made, now=now)
-        station.store.revoke(args.id, now=now)
-        done = purge(station.store, authorisation=args.id, now=now)
-        act.facts |= _cited(made)
+    with closing(open_hub(context)) as hub:
+        with recorded(context, "revoke-authorisation", args.id, say=say) as act:
+            register = authorisations.register_of(hub)
+            before = register.valid.get(args.id)
+            made = authorisations.revocation(hub, register, args.id, args.reason, now=now)
+            devices = before.scope.devices if before else [one.name for one in hub.devices.every()]
+            arguments = {"revocation": made.model_dump(mode="json")}
+            told = tell_cameras(args, context, hub, arguments, devices)
+            authorisations.publish_end(hub, register, made, now=now)
+            act.facts |= _cited(made)
+            done = _purged(hub, context, args.id, now)
         if context.json:
             counts = {"events": done.events, "held": done.held}
             print_json({"id": args.id, "at": made.at, "told": told, **counts})
@@ -198,6 +187,12 @@ def _revoke(args: argparse.Namespace, context: HubContext) -> int:
             print(f"{args.id}: revoked; {done.events} events deleted here, {done.held} held")
             say_behind(hub, context)
     return _code(told)
+
+
+def _purged(hub: Hub, context: HubContext, name: str, now: float) -> Purged:
+    with station_of(hub, context) as station:
+        station.store.revoke(name, now=now)
+        return purge(station.store, authorisation=name, now=now)
 
 
 def _list(args: argparse.Namespace, context: HubContext) -> int:
@@ -240,61 +235,6 @@ def _row(one: Authorisation, state: str) -> dict[str, Any]:
 
 def _end(end: Revocation) -> dict[str, Any]:
     return {"id": end.authorisation, "state": "revoked", "at": end.at, "reason": end.reason}
-
-
-def _tell(
-    args: argparse.Namespace,
-    context: HubContext,
-    hub: Hub,
-    arguments: dict[str, Any],
-    devices: Iterable[str],
-) -> dict[str, bool] | None:
-    """Which cameras the broker took it for; None without a broker."""
-    if not names_broker(args):
-        return None
-    config = read_broker(args)
-    if warning := clear_text_warning(config):
-        say(warning)
-    told = {}
-    for name in devices:
-        problem = _send(context, hub, config, name, arguments)
-        if problem:
-            say(f"{name}: not told now ({problem}); it hears of it with its next sync")
-        told[name] = not problem
-    return told
-
-
-def _send(
-    context: HubContext, hub: Hub, config: Config, name: str, arguments: dict[str, Any]
-) -> str:
-    """Why a camera could not be told; empty when the broker took it."""
-    try:
-        _sent(context, hub, config, hub.devices.get(name), arguments)
-    except BodycamError as error:
-        return str(error)
-    return ""
-
-
-def _sent(
-    context: HubContext, hub: Hub, config: Config, device: Device, arguments: dict[str, Any]
-) -> None:
-    command = "authorise" if "document" in arguments else "revoke"
-    settings = hub_client(config, hub.agency, "command")
-    topics = f"{config.mqtt.prefix}/{hub.agency}/{device.name}"
-    with camera_line(settings, topics, context.clock) as line:
-        session = line.session() if command == "authorise" else None
-        message = command_message(
-            hub,
-            device,
-            command,
-            arguments,
-            session=session,
-            life_s=_LIFE_S,
-            now=context.clock.wall(),
-        )
-        if len(message.model_dump_json()) > MAX_COMMAND:
-            raise UsageError("does not fit into a command")
-        line.send(message)
 
 
 def _code(told: dict[str, bool] | None) -> int:

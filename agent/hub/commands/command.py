@@ -106,7 +106,7 @@ def _sent(
         say(warning)
     settings = hub_client(config, hub.agency, "command")
     topics = f"{config.mqtt.prefix}/{hub.agency}/{device.name}"
-    with camera_line(settings, topics, context.clock) as line:
+    with camera_line(settings, topics, context.clock, context.memory_of(settings)) as line:
         session = args.session
         if session is None and args.command in STARTS:
             session = line.session()

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agent.cli.common import print_json
 from agent.errors import Exit, UsageError
+from agent.hub.acts import KIND as ACT
 from agent.hub.chain import log_lines
 from agent.hub.context import HubContext
 from agent.hub.policies import in_force
@@ -19,7 +20,7 @@ from agent.messages import iso_utc
 _DAY_S: Final = 86_400.0
 _EXAMPLES: Final = """examples:
   bodycam-hub purge --older-than 31
-  bodycam-hub purge --retention                        # as the policy says; daily, by a timer
+  bodycam-hub purge --retention                        # as the policy says; `receive` does it too
   bodycam-hub purge --older-than 31 --dry-run --json
   bodycam-hub purge --authorisation WARRANT-9          # a court revoked it
   bodycam-hub purge --hold 01JD2Q8X4M0000000000000000 --reason "case 17/2026"
@@ -49,7 +50,7 @@ def register(subparsers: Any) -> None:
     one = parser.add_mutually_exclusive_group()
     one.add_argument("--hold", metavar="EVENT", help="keep it whatever is purged")
     one.add_argument("--release", metavar="EVENT", help="end a hold")
-    one.add_argument("--log", action="store_true", help="show what was done, and what was refused")
+    one.add_argument("--log", action="store_true", help="show what was done to events, and refused")
 
 
 def run(args: argparse.Namespace, context: HubContext) -> int:
@@ -115,7 +116,7 @@ def _show_log(context: HubContext, station: Station) -> None:
         "log": [
             {"at": one["time"], "what": one["kind"], "detail": _detail(one["fields"])}
             for one in records
-            if one["kind"] != "checkpoint"
+            if one["kind"] not in ("checkpoint", ACT)
         ],
         "refused": [
             {"minute": iso_utc(at), "why": why, "device": name, "count": count, "first": text}

@@ -81,7 +81,7 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         topics = [f"{config.mqtt.prefix}/{station.hub.agency}/+/{one}" for one in KINDS]
         stopping = _on_signals()
         receiver = Receiver(
-            links=Links(settings, topics, context.clock),
+            links=Links(settings, topics, context.clock, found=context.memory_of(settings).note),
             inbox=station.inbox(config.mqtt.prefix),
             store=station.store,
             outcomes=station.outcomes(config.mqtt.prefix),

@@ -111,8 +111,8 @@ def test_a_camera_whose_disk_was_put_back_is_found(hub, seven, world, log, tmp_p
     told = world("anchors", "CAM-7", "--json")
     assert (told.code, len(told.json["forks"])) == (65, 1)
     shown = world("audit", "show", "--json").json
-    assert shown[0]["kind"] == "fork"
-    assert shown[0]["fields"]["device"] == "CAM-7"
+    (fork,) = [one for one in shown if one["kind"] == "fork"]
+    assert fork["fields"]["device"] == "CAM-7"
 
 
 def test_two_hashes_for_one_record_are_a_fork(hub, seven, world, log, tmp_path) -> None:
