@@ -5,12 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ONLY ?=
 MINUTES ?=
+HOURS ?= 8
+SPEED ?= 16
 ARGS ?=
 # onnxruntime must not talk to its maker, here or in anything that a test starts
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup models demo test test-fast lint format bench chaos fleet faults stories matrix fuzz schemas lock clean
+.PHONY: help setup models demo test test-fast lint format bench chaos fleet faults stories matrix soak fuzz schemas lock clean
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -63,6 +65,9 @@ stories: models ## every story of the simulated camera against the agent (ONLY="
 
 matrix: models ## recall by distance, light and motion; build/stories-matrix.json
 	@$(BIN)/python -m tests.stories.matrix
+
+soak: models ## HOURS (8) of the whole agent, SPEED (16) times as fast: nothing may grow (agent/docs/soak.md)
+	@$(BIN)/python -m tests.soak --hours $(HOURS) --speed $(SPEED) $(ARGS)
 
 fuzz: $(STAMP) ## broken lists, shards, manifests and metadata for MINUTES (10)
 	@$(BIN)/python -m tests.fuzz $(if $(MINUTES),--minutes $(MINUTES))
