@@ -78,7 +78,7 @@ class GpsdClient:
             self._says = "connected"
 
     def receive(self) -> bool:
-        """Take what has come, waiting half a second at most; False when nothing has.
+        """Take what has come, waiting half a second at most; whether it was a report.
 
         Raises:
             UnavailableError: the server went away.
@@ -96,8 +96,7 @@ class GpsdClient:
         if not data:
             raise self._lost("it closed the connection")
         self._heard = self._clock.monotonic()
-        self._take(data, self._heard)
-        return True
+        return self._take(data, self._heard)
 
     def close(self) -> None:
         """The last fix stays, and grows old."""
@@ -109,14 +108,16 @@ class GpsdClient:
             self._parser = GpsdParser()
             self._says = "not connected"
 
-    def _take(self, data: bytes, now: Monotonic) -> None:
+    def _take(self, data: bytes, now: Monotonic) -> bool:
         with self._lock:
-            for report in self._parser.feed(data, now=now):
+            reports = list(self._parser.feed(data, now=now))
+            for report in reports:
                 if isinstance(report, NoFix):
                     self._says = "no fix"
                 else:
                     self._says = "fix"
                     self._belief.take(report)
+            return bool(reports)
 
     def _check_silence(self) -> None:
         if self._clock.monotonic() - self._heard > self._silence_s:

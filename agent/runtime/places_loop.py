@@ -25,7 +25,7 @@ class Receiver(Protocol):
         """Raises: UnavailableError."""
 
     def receive(self) -> bool:
-        """Take what has come; waits for a moment only. False: nothing had.
+        """Take what has come; waits for a moment only. Whether there was a report.
 
         Raises: UnavailableError: it is lost.
         """
@@ -96,7 +96,7 @@ class PlacesLoop:
             self._lost(str(error))
 
     def _well(self) -> None:
-        """It has said something: one that only takes the call is not well."""
+        """It reports: one that only takes the call, or speaks of other things, is not well."""
         self._failures = 0
         self._told.clear()
         self._log.info("the receiver of positions is there again")

@@ -6,7 +6,8 @@ import csv
 import io
 import sys
 import threading
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,7 +36,7 @@ class Agency:
         folder.mkdir(parents=True)
         self._folder, self._models = folder, models
         self.world = HubWorld(folder)
-        with redirect_stdout(io.StringIO()):
+        with _silence():
             self._found(footage)
         self._server = _Server(self.world.public)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -44,14 +45,14 @@ class Agency:
     def invite(self, out: Path) -> None:
         """Write the file by which the device is provisioned."""
         words = ("--unlock", "device", "--url", self.url, "--out", out)
-        with redirect_stdout(io.StringIO()):
+        with _silence():
             self.world("devices", "token", DEVICE, *words)
 
     def admit(self, request: Path) -> None:
         """Take the device's answer; it may look from then on, for half a day."""
         kind = ("--id", AUTHORISATION, "--type", "consent-test", "--list", LIST)
         words = ("--device", DEVICE, "--hours", "12", "--role", "test", "--reference", "27/1")
-        with redirect_stdout(io.StringIO()):
+        with _silence():
             self.world("devices", "add", request)
             self.world("publish", LIST)
             self.world("authorise", "create", *kind, *words)
@@ -103,6 +104,13 @@ class Agency:
         """Directions that are nobody's face."""
         vectors, metadata = Roll(list(range(count))).write(self._folder, self.world.now)
         return [how, str(vectors), "--metadata", str(metadata)]
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What commands say in this very process is of no interest."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
 
 
 class _Server(ThreadingHTTPServer):

@@ -77,6 +77,19 @@ def test_it_asks_to_watch_and_keeps_the_newest_fix(
     assert "47" not in str(client.status())
 
 
+def test_only_a_report_counts_as_word_from_the_receiver(server: Server, client: GpsdClient) -> None:
+    """gpsd greets also when no receiver is plugged in; something else may greet in its place."""
+    client.connect()
+    server.accept()
+    said = (b'{"class":"VERSION","release":"3.25"}\n', b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    for words in said:
+        server.say(words)
+        assert client.receive() is False
+    server.say(b'{"class":"TPV","mode":1}\n')
+    assert client.receive() is True
+    assert client.receive() is False, "nothing has come"
+
+
 def test_no_fix_leaves_the_last_one_to_grow_old(server: Server, client: GpsdClient) -> None:
     client.connect()
     server.accept()
