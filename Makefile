@@ -60,7 +60,7 @@ fleet: $(STAMP) ## 300 light devices on one mosquitto; build/fleet.json (agent/d
 faults: models ## every fault of a story alone and in random pairs, against the whole agent (ARGS="--timelines 50 --seed 1")
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-stories: models ## every story of the simulated camera against the agent (ONLY="night rain" for some)
+stories: models ## every story of the simulated camera against the agent (ONLY="night mine.yaml" for some)
 	@$(BIN)/python -m tests.stories $(if $(ONLY),--only $(ONLY))
 
 matrix: models ## recall by distance, light and motion; build/stories-matrix.json

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 
@@ -38,9 +39,10 @@ def load_story(name: str) -> tuple[str, Story]:
     except (OSError, ValueError) as error:
         if isinstance(error, UnicodeDecodeError):
             raise SimError(f"{name}: not a text", Exit.DATA) from None
-        known = ", ".join(story_names())
+        known = story_names()
+        near = "".join(f"did you mean {one}? " for one in get_close_matches(name, known, n=1))
         raise SimError(
-            f"{name}: no such story or file; shipped are {known}", Exit.NO_INPUT
+            f"{name}: no such story or file; {near}shipped are {', '.join(known)}", Exit.NO_INPUT
         ) from None
 
 

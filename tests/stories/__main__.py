@@ -13,13 +13,15 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from firmware_sim.errors import SimError
 from firmware_sim.score.html import as_html
-from firmware_sim.story.loading import load_story, story_names
+from firmware_sim.story.format import Story
 from tests.demo.stage import ROOT, StageError
+from tests.stories.chosen import chosen
 from tests.stories.needs import missing
 from tests.stories.play import Play
 from tests.stories.played import Played
@@ -27,21 +29,38 @@ from tests.stories.played import Played
 OUT = ROOT / "build" / "stories"
 
 
-def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        return _main(argv)
+    except SimError as error:
+        print(error, file=sys.stderr)
+        return int(error.code)
+    except KeyboardInterrupt:
+        print("stopped; what was played is in build/stories.json", file=sys.stderr)
+        return 130
+
+
+def _main(argv: Sequence[str] | None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", nargs="+", metavar="STORY", help="these only; results are merged")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="STORY",
+        help="names of shipped ones, or files, these only; results are merged",
+    )
     parser.add_argument("--footage", type=Path, default=ROOT / "build" / "assets")
-    options = parser.parse_args()
-    names = options.only or story_names()
+    options = parser.parse_args(argv)
+    stories = chosen(options.only)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results = _earlier() if options.only else {}
     began = time.monotonic()
-    for name in names:
-        results[name] = _play(name, options.footage)
+    for name, story in stories.items():
+        results[name] = _play(name, story, options.footage)
         _write(results)
-    failed = [name for name in names if results[name]["passed"] is False]
-    skipped = [name for name in names if results[name]["passed"] is None]
-    played = len(names) - len(skipped)
+    failed = [name for name in stories if results[name]["passed"] is False]
+    skipped = [name for name in stories if results[name]["passed"] is None]
+    played = len(stories) - len(skipped)
     print(
         f"\n{played - len(failed)} of {played} stories as expected, "
         f"{f'{len(skipped)} skipped, ' if skipped else ''}"
@@ -50,8 +69,7 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def _play(name: str, footage: Path) -> dict[str, Any]:
-    _, story = load_story(name)
+def _play(name: str, story: Story, footage: Path) -> dict[str, Any]:
     folder = OUT / name
     shutil.rmtree(folder, ignore_errors=True)
     expected = story.expect.model_dump(mode="json")
@@ -61,11 +79,19 @@ def _play(name: str, footage: Path) -> dict[str, Any]:
     try:
         played = Play(name, story, folder, footage).run()
     except (StageError, SimError) as error:
-        print(f"FAILED  {name}: {error}")
-        return {"passed": False, "expected": expected, "score": {"error": str(error)}}
+        said = f"{error}{_last_words(folder / 'agent.log')}"
+        print(f"FAILED  {name}: {said}")
+        return {"passed": False, "expected": expected, "score": {"error": said}}
     (folder / "score.html").write_text(as_html(played.score), encoding="utf-8")
     _tell(name, played)
     return {"passed": not played.problems, "expected": expected, "score": played.score}
+
+
+def _last_words(log: Path) -> str:
+    """What the agent said last, for it often tells more than who waited for it."""
+    said = log.read_text(errors="replace").split("\n") if log.exists() else []
+    last = next((line for line in reversed(said) if line.strip()), "")
+    return f"; the agent said last: {last}" if last else ""
 
 
 def _tell(name: str, played: Played) -> None:
