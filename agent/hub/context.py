@@ -29,7 +29,7 @@ class HubContext:
         state_dir: the hub folder, see `agent.hub`.
         json: answer for a program, JSON alone on stdout.
         passphrase_files: passphrases given as files, tried in order.
-        offline_dirs: where offline keys are looked for besides where init put them.
+        offline_dirs: where offline keys are looked for; where init put them when empty.
         clock: wall time for expiry.
         randomness: `n -> n random bytes`, for ids and tokens.
         ask: puts one question to the person at the terminal without echo; None without a terminal.

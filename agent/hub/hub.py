@@ -156,7 +156,7 @@ def _assemble(context: HubContext, database: HubDatabase, ring: KeyRing) -> Hub:
 
 def _ring(context: HubContext, database: HubDatabase, passphrases: Passphrases) -> KeyRing:
     stored = [Path(one) for one in json.loads(_need(database, "offline"))]
-    places = [*context.offline_dirs, *stored, context.keys_dir / "offline"]
+    places = context.offline_dirs or (*stored, context.keys_dir / "offline")
     files = KeyFiles(passphrases, context.cost, context.disk)
     return KeyRing(context.keys_dir, tuple(dict.fromkeys(places)), files)
 

@@ -40,7 +40,7 @@ class Parser(agent_parser.Parser):
             action="append",
             default=quiet,
             help="where offline keys are, such as a USB stick; may be given again "
-            "(default: where init put them)",
+            "(default: where init put them; nowhere else once this is given)",
         )
         add("--json", action="store_true", default=quiet, help="answer in JSON on stdout")
         add("--debug", action="store_true", default=quiet, help="show the traceback of a bug")

@@ -23,6 +23,7 @@ from agent.errors import DataError, MissingFileError, RefusedError, UsageError
 from agent.hub.files import Disk, read_bounded
 from agent.hub.hub import Hub
 from agent.hub.keyfiles import KeyFiles
+from agent.hub.keyring import file_name
 from agent.hub.repository import Published
 from agent.messages.policy import MAX_POLICY, POLICY_FORMAT, POLICY_TARGET
 from agent.policy import FIELD_TEST, Policy
@@ -40,10 +41,15 @@ class Draft:
     Attributes:
         text: of the policy, as it will be published.
         metadata: of the role, with the signatures so far.
+        keys: ids of the role's keys as the hub told them, so that a wrong key is noticed where
+            no hub is; what counts is what the trust root says. Empty in older drafts.
+        needed: of them must sign.
     """
 
     text: bytes
     metadata: Metadata[Targets]
+    keys: tuple[str, ...] = ()
+    needed: int = 0
 
     @property
     def policy(self) -> Policy:
@@ -61,8 +67,10 @@ class Draft:
 
     @property
     def signed_by(self) -> tuple[str, ...]:
-        """Key ids, sorted."""
-        return tuple(sorted(self.metadata.signatures))
+        """Ids of the role's keys that have signed, sorted."""
+        return tuple(
+            sorted(one for one in self.metadata.signatures if not self.keys or one in self.keys)
+        )
 
 
 def preset_names() -> tuple[str, ...]:
@@ -134,7 +142,9 @@ def make_draft(hub: Hub, text: bytes, *, now: float) -> Draft:
         )
     if policy.not_after is not None and policy.not_after <= now:
         raise RefusedError("policy: its not_after is over already")
-    return Draft(text, hub.repository.draft(ROLE, {POLICY_TARGET: text}, now))
+    keys, needed = hub.repository.load().keys[ROLE]
+    metadata = hub.repository.draft(ROLE, {POLICY_TARGET: text}, now)
+    return Draft(text, metadata, tuple(key.keyid for key in keys), needed)
 
 
 def sign_at_hub(hub: Hub, draft: Draft) -> Draft:
@@ -156,12 +166,16 @@ def sign_elsewhere(draft: Draft, paths: Sequence[Path], files: KeyFiles) -> Draf
     """Signed with these key files, on a machine without a hub.
 
     Raises:
-        MissingFileError, RefusedError, DataError: a file cannot be opened, or holds no such key.
+        MissingFileError, RefusedError, DataError: a file cannot be opened, or holds no key of the
+            role.
     """
     _require_sane(draft)
     for path in paths:
         private = files.load(path)
         public = SSlibKey.from_crypto(private.public_key())
+        if draft.keys and public.keyid not in draft.keys:
+            names = " or ".join(file_name(ROLE, one) for one in draft.keys)
+            raise RefusedError(f"{path}: not a key that signs policies; those are {names}")
         draft.metadata.sign(CryptoSigner(private, public), append=True)
     return draft
 
@@ -189,7 +203,8 @@ def read_draft(path: Path) -> Draft:
     try:
         tree = json.loads(data)
         metadata: Metadata[Any] = Metadata.from_dict(tree["metadata"])
-        draft = Draft(tree["policy"].encode(), metadata)
+        keys = tuple(map(str, tree.get("keys", ())))
+        draft = Draft(tree["policy"].encode(), metadata, keys, int(tree.get("needed", 0)))
     except (ValueError, KeyError, TypeError, AttributeError, RepositoryError):
         raise DataError(f"{path}: not a draft of a policy") from None
     if tree.get("format") != DRAFT_FORMAT or not isinstance(metadata.signed, Targets):
@@ -202,6 +217,8 @@ def write_draft(path: Path, draft: Draft, *, when: float) -> None:
     tree = {
         "format": DRAFT_FORMAT,
         "policy": draft.text.decode(),
+        "keys": list(draft.keys),
+        "needed": draft.needed,
         "metadata": draft.metadata.to_dict(),
     }
     Disk().write(path, json.dumps(tree, indent=1).encode() + b"\n", when=when)

@@ -72,9 +72,21 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         # now, while the passphrase is at hand, and not at the first list
         open_vault(hub.ring.working, hub.ring.files, when=context.clock.wall(), fresh=True)
         _answer(hub, context)
+        _say_two_people(hub)
         if context.passphrase_files and args.offline_passphrase_file is None:
             say("note: offline keys have the passphrase of the others; better give them their own")
     return int(Exit.OK)
+
+
+def _say_two_people(hub: Hub) -> None:
+    """Two signatures mean two people only once each of them has a key of their own."""
+    keys, needed = hub.repository.load().keys["policy"]
+    second = hub.ring.locate("policy", keys[-1].keyid)
+    if needed > 1:
+        say(
+            f"policies need {needed} people: move {second} to the stick of the second one, who "
+            "then gives it a passphrase of their own (`bodycam-hub keys passphrase FILE`)"
+        )
 
 
 def _answer(hub: Hub, context: HubContext) -> None:

@@ -17,6 +17,7 @@ from agent.hub.context import HubContext
 from agent.hub.hub import Hub, open_hub, root_digest
 from agent.hub.keyring import ACKS, ALERTS, PLAIN, RELEASE, file_name
 from agent.hub.passphrases import Passphrases
+from agent.hub.relock import relock
 from agent.hub.roles import OFFLINE, ROLES, RoleKeys, known_role
 from agent.hub.rotation import Change, Rotated, rotate
 from agent.hub.served import say_behind
@@ -29,6 +30,7 @@ _EXAMPLES = """examples:
   bodycam-hub keys rotate lists --lost
   bodycam-hub keys rotate alerts
   bodycam-hub keys rotate commands --key made-elsewhere.pem
+  bodycam-hub keys passphrase /media/usb2/policy-3fa2c1d09b7e.pem   # needs no hub
 
 Copy the public folder to its server right after a rotation, before the next publication.
 """
@@ -38,10 +40,24 @@ _KNOWN: Final = {ALERTS: "alert_key", ACKS: "ack_key"}
 
 
 def register(subparsers: Any) -> None:
-    parser = subparsers.add_parser("keys", help="list keys, give a role new ones", epilog=_EXAMPLES)
+    parser = subparsers.add_parser(
+        "keys",
+        help="list keys, give a role new ones, a key file another passphrase",
+        epilog=_EXAMPLES,
+    )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     actions.add_parser("list", help="keys of every role, and where they are", epilog=_EXAMPLES)
     add_rotation(actions.add_parser("rotate", help="new keys for a role", epilog=_EXAMPLES))
+    other = actions.add_parser("passphrase", help="another one for a key file", epilog=_EXAMPLES)
+    other.add_argument("file", metavar="FILE", type=Path)
+    other.add_argument(
+        "--new-passphrase-file",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="the new one, one line (default: you are asked); --passphrase-file opens the file",
+    )
 
 
 def add_rotation(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +85,8 @@ def add_rotation(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, context: HubContext) -> int:
-    return {"list": _list, "rotate": run_rotation}[args.action](args, context)
+    actions = {"list": _list, "rotate": run_rotation, "passphrase": _passphrase}
+    return actions[args.action](args, context)
 
 
 def run_rotation(args: argparse.Namespace, context: HubContext) -> int:
@@ -189,6 +206,12 @@ def key_rows(hub: Hub) -> dict[str, list[dict[str, Any]]]:
         ]
         for role, (keys, _) in hub.repository.load().keys.items()
     }
+
+
+def _passphrase(args: argparse.Namespace, context: HubContext) -> int:
+    relock(context, args.file, args.new_passphrase_file)
+    say(f"{args.file}: has the new passphrase; copies made before open with the old one")
+    return int(Exit.OK)
 
 
 def _list(args: argparse.Namespace, context: HubContext) -> int:

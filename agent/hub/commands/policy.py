@@ -204,5 +204,7 @@ def _tell(policy: Policy, context: HubContext, *, draft: Draft | None = None) ->
     print(f"policy {policy.name} version {policy.version} of {policy.agency}, until {end}")
     print(f"sha256 {policy.digest}")
     if draft is not None:
-        print(f"signed by {', '.join(one[:12] for one in signed) or 'nobody yet'}")
+        missing = draft.needed - len(signed)
+        rest = f"; {missing} more must sign" if missing > 0 else ""
+        print(f"signed by {', '.join(one[:12] for one in signed) or 'nobody yet'}{rest}")
     return None

@@ -13,7 +13,7 @@ import pytest
 from agent.errors import DataError, MissingFileError, RefusedError, UsageError
 from agent.hub.cli import COMMANDS, main
 from agent.hub.hub import open_hub
-from tests.support.hubs import DAY_S, OFFLINE_WORDS, WORDS, HubWorld
+from tests.support.hubs import DAY_S, OFFLINE_WORDS, WORDS, HubWorld, secret
 
 MINE = ("init", "keys", "rotate", "refresh", "mirror", "devices", "lists", "status")
 
@@ -132,6 +132,27 @@ def test_init_puts_offline_keys_where_it_is_told(
     with pytest.raises(MissingFileError, match=f"missing in {stick}.*name their folder with"):
         world("rotate", "root")
     world("rotate", "root", "--offline-dir", str(tmp_path / "in the safe"))
+
+
+def test_a_second_person_gets_a_key_and_a_passphrase_of_their_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = HubWorld(tmp_path, capsys)
+    said = world.init().err
+    path = next(one for one in world.key_files("policy") if str(one) in said)
+    assert "policies need 2 people: move" in said
+    before = path.read_bytes()
+    new = secret(tmp_path / "theirs", "words of the second person")
+    short = secret(tmp_path / "short", "short")
+    with pytest.raises(UsageError, match="at least 8"):
+        world("keys", "passphrase", path, "--new-passphrase-file", short)
+    assert path.read_bytes() == before
+    world("keys", "passphrase", path, "--new-passphrase-file", new)
+    policy = tmp_path / "p.yaml"
+    world("policy", "preset", "strict", "--out", policy)
+    with pytest.raises(RefusedError, match="none of the passphrases given opens it"):
+        world("policy", "publish", policy)
+    world("policy", "publish", policy, "--passphrase-file", str(new))
 
 
 def test_offline_keys_do_not_open_with_the_words_of_the_hub(world: HubWorld) -> None:

@@ -99,10 +99,33 @@ def test_signing_twice_with_one_key_is_one_signature(world: HubWorld) -> None:
         world("policy", "publish", draft)
 
 
+def test_one_stick_gives_one_signature(world: HubWorld) -> None:
+    path, draft = made(world), world.folder / "draft"
+    (stick := world.folder / "stick").mkdir(mode=0o700)
+    one, _ = world.key_files("policy")
+    shutil.copy(one, stick)
+    told = world("policy", "sign", path, "--out", draft, "--offline-dir", stick).out
+    assert f"signed by {one.stem.partition('-')[2]}; 1 more must sign" in told
+    with pytest.raises(MissingFileError, match="policy needs 1 of 2 keys and 0 are there"):
+        world("policy", "sign", path, "--out", world.folder / "d", "--offline-dir", world.folder)
+
+
+def test_a_key_of_another_role_signs_no_policy(world: HubWorld) -> None:
+    path, draft = made(world), world.folder / "draft"
+    first, _ = split_keys(world)
+    world("policy", "sign", path, "--out", draft, "--offline-dir", first)
+    before = draft.read_bytes()
+    with pytest.raises(RefusedError, match=r"root-.*not a key that signs policies; those are pol"):
+        world("policy", "sign", draft, "--key", world.key_files("root")[0])
+    assert draft.read_bytes() == before
+
+
 def test_keys_of_other_roles_do_not_count(world: HubWorld) -> None:
     path, draft = made(world), world.folder / "draft"
     first, _ = split_keys(world)
     world("policy", "sign", path, "--out", draft, "--offline-dir", first)
+    tree = json.loads(draft.read_text())
+    draft.write_text(json.dumps({**tree, "keys": [], "needed": 0}))
     for role in ("lists", "authorisations", "targets", "root"):
         for key in world.key_files(role):
             world("policy", "sign", draft, "--key", key)
