@@ -132,7 +132,18 @@ def make_draft(hub: Hub, text: bytes, *, now: float) -> Draft:
         DataError: the text is no policy.
         RefusedError: it is another agency's, no newer than what is published, or over.
     """
-    policy = read_policy(text)
+    check_publishable(hub, read_policy(text), now=now)
+    keys, needed = hub.repository.load().keys[ROLE]
+    metadata = hub.repository.draft(ROLE, {POLICY_TARGET: text}, now)
+    return Draft(text, metadata, tuple(key.keyid for key in keys), needed)
+
+
+def check_publishable(hub: Hub, policy: Policy, *, now: float) -> None:
+    """Whether cameras could take it as the next one.
+
+    Raises:
+        RefusedError: it is another agency's, no newer than what is published, or over.
+    """
     if policy.agency != hub.agency:
         raise RefusedError(f"policy: is of {policy.agency}, this is the hub of {hub.agency}")
     before = published(hub)
@@ -140,11 +151,27 @@ def make_draft(hub: Hub, text: bytes, *, now: float) -> Draft:
         raise RefusedError(
             f"policy: is version {policy.version}, and {before[0].version} is published: raise it"
         )
+    check_not_over(policy, now=now)
+
+
+def check_not_over(policy: Policy, *, now: float) -> None:
+    """Whether its time is not over.
+
+    Raises:
+        RefusedError: it is.
+    """
     if policy.not_after is not None and policy.not_after <= now:
         raise RefusedError("policy: its not_after is over already")
-    keys, needed = hub.repository.load().keys[ROLE]
-    metadata = hub.repository.draft(ROLE, {POLICY_TARGET: text}, now)
-    return Draft(text, metadata, tuple(key.keyid for key in keys), needed)
+
+
+def draft_published(hub: Hub) -> Draft | None:
+    """What is published as the draft that it was, with everybody who signed."""
+    found = published(hub)
+    if found is None:
+        return None
+    state = hub.repository.load()
+    keys, needed = state.keys[ROLE]
+    return Draft(found[1], state.targets[ROLE], tuple(key.keyid for key in keys), needed)
 
 
 def sign_at_hub(hub: Hub, draft: Draft) -> Draft:

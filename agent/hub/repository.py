@@ -283,8 +283,8 @@ def _require_next(role: str, metadata: Metadata[Targets], state: State) -> None:
     present = state.targets[role].signed.version
     if metadata.signed.version != present + 1:
         raise RefusedError(
-            f"{role}: the draft is version {metadata.signed.version}, and {present} is published: "
-            "make a new draft"
+            f"{role}: something else was signed for this role since the draft was made "
+            f"(signature {metadata.signed.version}; {present} is published): make a new draft"
         )
     try:
         verify(state.targets["targets"].signed, role, metadata)

@@ -74,7 +74,7 @@ def first_problem(error: ValidationError) -> str:
     """The first of pydantic's findings, in one line."""
     one = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in one["loc"])
-    said = str(one["msg"])
+    said = str(one["msg"]).removeprefix("Value error, ")
     if one["type"] == "json_invalid":
         said = "not JSON, or cut off"
     elif one["type"] == "missing":

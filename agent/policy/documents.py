@@ -24,6 +24,11 @@ from agent.values.bounds import Area, Window
 
 _HOUR_S = 3600.0
 _PROBLEMS = 5
+_PLAIN = {
+    "missing": "is missing; nothing in a policy has a default",
+    "extra_forbidden": "no such clause",
+    "string_pattern_mismatch": "lower case letters, digits and hyphens, a letter first, at most 40",
+}
 
 
 def read_policy(text: bytes) -> Policy:
@@ -119,7 +124,7 @@ def _seconds(text: str) -> int:
 
 def _moment(value: Any) -> str:
     """YAML reads a time as a `datetime`; JSON has none."""
-    if isinstance(value, dt.datetime):
+    if isinstance(value, dt.date):  # a `datetime` is one too; a day alone is told to be no time
         return value.isoformat()
     raise TypeError(type(value).__name__)
 
@@ -147,10 +152,29 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 def _problems(error: ValidationError) -> str:
-    listed = error.errors(include_url=False, include_context=False, include_input=False)
-    lines = [
-        f"{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-        for item in listed[:_PROBLEMS]
-    ]
+    listed = error.errors(include_url=False, include_input=False)
+    lines = [_line(item) for item in listed[:_PROBLEMS]]
     more = f"; and {len(listed) - _PROBLEMS} more" if len(listed) > _PROBLEMS else ""
     return " ".join(("; ".join(lines) + more).split())
+
+
+def _line(item: Any) -> str:
+    path = ".".join(map(str, item["loc"]))
+    if not path and item["type"] == "model_type":
+        return "not a policy; `bodycam-hub policy preset` makes one to start from"
+    said = _said(item)
+    return f"{path}: {said}" if path else said
+
+
+def _said(item: Any) -> str:
+    """What is wrong with a clause, in the words of the handbook."""
+    kind, loc = str(item["type"]), item["loc"]
+    if kind in ("string_type", "string_pattern_mismatch") and loc[-1] in ("from", "to"):
+        return 'write HH:MM in quotes, such as "08:00" or "18:00"; `to` may be "24:00"'
+    if kind == "too_short":
+        return f"needs at least {item['ctx']['min_length']}"
+    if kind.startswith(("datetime", "timezone")):
+        return "write a time as 2027-02-25T00:00:00Z"
+    said = str(item["msg"]).removeprefix("Value error, ").replace("Input should", "should")
+    where = "; a corner is [latitude, longitude]" if "polygon" in loc[:-1] else ""
+    return _PLAIN.get(kind, said + where)

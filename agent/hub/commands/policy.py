@@ -17,6 +17,7 @@ from agent.hub.files import Disk, require_new
 from agent.hub.hub import open_hub
 from agent.hub.keyfiles import KeyFiles
 from agent.hub.passphrases import Passphrases
+from agent.hub.places import place_lines
 from agent.hub.policies import Draft
 from agent.hub.served import say_behind
 from agent.messages import iso_utc
@@ -111,10 +112,23 @@ def _next(args: argparse.Namespace, context: HubContext) -> tuple[str, int]:
 
 
 def _check(args: argparse.Namespace, context: HubContext) -> None:
-    if policies.is_draft(args.file):
-        draft = policies.read_draft(args.file)
-        return _tell(draft.policy, context, draft=draft)
-    return _tell(read_policy(policies.read_text(args.file)), context)
+    draft = policies.read_draft(args.file) if policies.is_draft(args.file) else None
+    policy = draft.policy if draft else read_policy(policies.read_text(args.file))
+    _tell(policy, context, draft=draft)
+    for line in place_lines(policy):
+        say(line)
+    now = context.clock.wall()
+    try:
+        hub = open_hub(context)
+    except MissingFileError:
+        say("no hub here: not compared with what is published")
+        return policies.check_not_over(policy, now=now)
+    with closing(hub):
+        before = policies.published(hub)
+        if before is None or before[0].digest != policy.digest:
+            return policies.check_publishable(hub, policy, now=now)
+        say("this is the policy that is published")
+        return policies.check_not_over(policy, now=now)
 
 
 def _sign(args: argparse.Namespace, context: HubContext) -> None:
@@ -165,16 +179,16 @@ def _publish(args: argparse.Namespace, context: HubContext) -> None:
 def _show(args: argparse.Namespace, context: HubContext) -> None:
     del args
     with closing(open_hub(context)) as hub:
-        found = policies.published(hub)
+        found = policies.draft_published(hub)
     if found is None:
         raise MissingFileError(
             "no policy is published: cameras hold field tests only, with test in every event; "
             "see `bodycam-hub policy --help`"
         )
     if context.json:
-        return _tell(found[0], context)
-    print(found[1].decode(), end="")
-    say(f"sha256 {found[0].digest}")
+        return _tell(found.policy, context, draft=found)
+    print(found.text.decode(), end="")
+    say(f"sha256 {found.policy.digest}")
     return None
 
 

@@ -179,8 +179,32 @@ def test_versions_only_rise(world: HubWorld) -> None:
 def test_what_no_camera_would_take_is_refused(
     world: HubWorld, changes: dict[str, object], says: str
 ) -> None:
-    with pytest.raises(RefusedError, match=says):
-        world("policy", "publish", edited(made(world), **changes))
+    path = edited(made(world), **changes)
+    for action in ("check", "publish"):
+        with pytest.raises(RefusedError, match=says):
+            world("policy", action, path)
+
+
+def test_a_policy_is_checked_against_what_is_published_where_a_hub_is(world: HubWorld) -> None:
+    path = made(world)
+    assert "this is the policy" not in world("policy", "check", path).err
+    world("policy", "publish", path)
+    assert "this is the policy that is published" in world("policy", "check", path).err
+    with pytest.raises(RefusedError, match="raise it"):
+        world("policy", "check", edited(path, test=True))
+    (world.folder / "away").mkdir()
+    away = HubWorld(world.folder / "away", world._capsys)
+    assert "no hub here" in away("policy", "check", path).err
+    over = edited(path, not_before="2019-01-01T00:00:00Z", not_after="2020-01-01T00:00:00Z")
+    with pytest.raises(RefusedError, match="over already"):
+        away("policy", "check", over)
+
+
+def test_who_signed_what_is_published_is_shown(world: HubWorld) -> None:
+    told = world("policy", "publish", made(world), "--json").json
+    shown = world("policy", "show", "--json").json
+    assert shown["signed_by"] == told["signed_by"]
+    assert len(shown["signed_by"]) == 2
 
 
 def test_lists_are_held_to_the_published_policy(world: HubWorld, tmp_path: Path) -> None:

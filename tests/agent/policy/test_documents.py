@@ -120,6 +120,41 @@ def test_what_is_no_policy_is_refused_in_one_line(change: dict, says: str) -> No
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("line", "instead", "says"),
+    [
+        (b"not_after: ", b"not_after: 2027-02-25 #", "not_after: write a time as 2027-02-25T00"),
+        (b"not_after: ", b"not_after: 2027-02-25T00:00:00 #", "not_after: write a time as"),
+        (b"not_after: ", b"not_after: soon #", "not_after: write a time as"),
+        (
+            b"schedule: []",
+            b"schedule: [{days: [mon], from: 08:00, to: 18:00}]",
+            r'bounds.schedule.0.to: write HH:MM in quotes, such as "08:00"',
+        ),
+        (b"types: ", b"types: [] #", "authorisations.types: needs at least 1$"),
+        (b"remote_arm: false", b"remote_arms: false", r"remote_arm: is missing.*: no such clause"),
+        (b"name: ", b"name: Ours #", "name: lower case letters, digits and hyphens"),
+        (b"areas: []", b"areas: [{name: a, polygon: [[1, 2], [1, 3], [99, 2]]}]",
+         r"polygon.2.0: should be less than or equal to 90; a corner is \[latitude, longitude\]"),
+    ],
+)  # fmt: skip
+def test_a_slip_of_the_pen_is_told_in_the_words_of_the_handbook(
+    line: bytes, instead: bytes, says: str
+) -> None:
+    text = policy_text()
+    assert line in text
+    with pytest.raises(DataError, match=says) as caught:
+        read_policy(text.replace(line, instead, 1))
+    for raw in ("Input should", "Value error", "Tuple", "Error"):
+        assert raw not in str(caught.value)
+
+
+def test_what_is_no_policy_at_all_is_told_so() -> None:
+    for text in (b"", b"hello", b"[1, 2]"):
+        with pytest.raises(DataError, match=r"^policy: not a policy; `bodycam-hub policy preset`"):
+            read_policy(text)
+
+
 def test_nothing_has_a_default() -> None:
     tree = yaml.safe_load(policy_text())
     for section, clauses in tree.items():
