@@ -157,6 +157,13 @@ class HubWorld:
         self("devices", "add", path, *words)
         return camera
 
+    def allow_remote_arm(self) -> None:
+        """Publish a policy under which cameras may be armed from afar."""
+        path = self.folder / "remote.yaml"
+        self("policy", "preset", "strict", "--out", path)
+        path.write_text(path.read_text().replace("remote_arm: false", "remote_arm: true"))
+        self("policy", "publish", path)
+
     def token(
         self, name: str, *, unlock: str = "hub", words: tuple[str, ...] = ()
     ) -> ProvisioningFile:

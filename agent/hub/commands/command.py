@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, get_args
 
 from agent.cli.common import print_json, say
-from agent.errors import Exit, UsageError
+from agent.errors import Exit, RefusedError, UsageError
 from agent.hub.broker_options import (
     add_broker_options,
     clear_text_warning,
@@ -19,6 +19,7 @@ from agent.hub.broker_options import (
 from agent.hub.context import HubContext
 from agent.hub.devices import Device
 from agent.hub.hub import Hub, open_hub
+from agent.hub.policies import in_force
 from agent.hub.saying import command_message
 from agent.hub.sending import camera_line
 from agent.hub.typed import write_message
@@ -38,8 +39,8 @@ _EXAMPLES = """examples:
 
 Sent over the broker that is named, or written to --out. Whoever carries it can neither change it
 nor use it twice. What starts something is for one session of the camera: the one that its retained
-state tells of, unless --session says which; a policy must allow to arm from afar. Exit code 69 when
-the broker cannot be reached, or the camera has said nothing there.
+state tells of, unless --session says which; a policy must allow to arm from afar. Exit codes: 69
+the broker cannot be reached, or the camera has said nothing there; 77 the policy forbids it.
 """
 
 
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         raise UsageError("command: send it with --mqtt-host HOST, or write it with --out FILE")
     with closing(open_hub(context)) as hub:
         device = hub.devices.get(args.device)
+        _require_allowed(hub, args.command)
         if not names_broker(args):
             message, topic = _made(args, context, hub, device, args.session), None
         else:
@@ -77,6 +79,16 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
         write_message(args.out, message, when=context.clock.wall())
     _answer(args, context, message, topic)
     return int(Exit.OK)
+
+
+def _require_allowed(hub: Hub, command: str) -> None:
+    """The camera would refuse it, and only its log would say so."""
+    policy = in_force(hub)
+    if command == "arm" and not policy.remote_arm:
+        raise RefusedError(
+            f"command arm: the policy {policy.name} does not let anybody arm from afar "
+            "(authorisations.remote_arm); on the camera: `bodycam-agent ctl arm`"
+        )
 
 
 def _made(

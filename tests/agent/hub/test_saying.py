@@ -67,6 +67,9 @@ def test_numbers_rise_for_each_camera_by_itself(world, tmp_path) -> None:
 def test_arming_is_for_one_session(world, tmp_path) -> None:
     ears, out = Ears(world, "CAM-7"), tmp_path / "arm.json"
     words = ("--reason", "patrol", "--authorisation", "A-1", "--out", out)
+    with pytest.raises(RefusedError, match="field-test does not let anybody arm from afar"):
+        world("command", "CAM-7", "arm", "--session", "12", *words)
+    world.allow_remote_arm()
     with pytest.raises(UsageError, match="needs the session"):
         world("command", "CAM-7", "arm", *words)
     world("command", "CAM-7", "arm", "--session", "11", *words)

@@ -38,6 +38,7 @@ def test_only_settings_of_the_broker(world) -> None:
 @pytest.mark.slow
 def test_a_command_is_sent_to_the_session_that_the_camera_tells_of(world) -> None:
     camera = FieldCamera(world)
+    world.allow_remote_arm()
     with embedded_broker() as address:
         hub = HubProcess(world, address)
         heard, came = [], threading.Event()
