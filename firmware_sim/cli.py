@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
-from firmware_sim.cli_device import add_device_flags, body_options
+from firmware_sim.cli_device import add_device_flags, body_options, idle
 from firmware_sim.cli_fleet import add_fleet
 from firmware_sim.cli_link import add_link
 from firmware_sim.cli_stories import add_render, add_score, add_story_source, story_film
@@ -21,6 +21,7 @@ from firmware_sim.errors import Exit, SimError
 
 _MAX_PIXELS = 120_000_000
 _QUALITY = 90
+_INTERRUPTED = 130
 _RUN_EXAMPLES = """examples:
   bodycam-sim run --play walk.mp4
       a camera on a free port of this machine, in real time; the address is printed
@@ -50,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SimError as error:
         print(f"bodycam-sim: {error}", file=sys.stderr)
         return int(error.code)
+    except KeyboardInterrupt:
+        print("bodycam-sim: stopped", file=sys.stderr)
+        return _INTERRUPTED
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -59,6 +63,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
     film = story_film(arguments)
     quality = arguments.quality or (film.story.camera.jpeg_quality if film else _QUALITY)
+    for line in idle(arguments):
+        print(f"bodycam-sim: note: {line}", file=sys.stderr)
     options = RunOptions(
         play=tuple(arguments.play),
         film=film,

@@ -8,7 +8,7 @@ from pathlib import Path
 from firmware_sim.body import BodyOptions
 from firmware_sim.device import Profile
 from firmware_sim.flags import parsed
-from firmware_sim.timeline import forms, parse
+from firmware_sim.timeline import forms, interface, parse
 
 
 def add_device_flags(run: argparse.ArgumentParser) -> None:
@@ -63,6 +63,17 @@ def body_options(arguments: argparse.Namespace, profile: Profile) -> BodyOptions
         place=arguments.place,
         profile=profile,
     )
+
+
+def idle(arguments: argparse.Namespace) -> list[str]:
+    """What was asked for and nobody will see, for want of the interface that shows it."""
+    shown = {"--gps": arguments.gps is not None, "--sysfs DIR": arguments.sysfs is not None}
+    shown["--control SOCKET"] = arguments.control is not None
+    return [
+        f"what happens at {event.at_s:g} s is seen by nobody without {flag}"
+        for event in arguments.at
+        if (flag := interface(event.what)) and not shown[flag]
+    ]
 
 
 def _place(text: str) -> tuple[float, float]:

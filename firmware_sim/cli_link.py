@@ -88,7 +88,10 @@ def play(link: Link, events: Sequence[LinkEvent], stop: threading.Event) -> None
 
 
 def _figure(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
     if not 0 <= value <= 1e9:  # noqa: PLR2004
-        raise argparse.ArgumentTypeError(f"{text} is below 0")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of 0 or more, without a unit")
     return value

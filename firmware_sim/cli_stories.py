@@ -28,7 +28,8 @@ _RENDER_EXAMPLES = """examples:
 The same story and seed give the same frames and the same truth, bit for bit, with the same
 versions of OpenCV and numpy. The format is told in agent/docs/stories.md.
 
-exit codes: 0 done, 64 usage, 65 not a story, 66 no such story or footage, 74 cannot be written
+exit codes: 0 done, 64 usage, 65 not a story, 66 no such story or footage, 74 cannot be written,
+130 interrupted (nothing is left of the film)
 """
 
 
@@ -52,7 +53,7 @@ def add_render(commands: Any) -> None:
         type=Path,
         default=Path(DEFAULT_FOOTAGE),
         metavar="DIR",
-        help=f"the pinned footage (default {DEFAULT_FOOTAGE})",
+        help=f"the pinned footage, made by `make models` (default {DEFAULT_FOOTAGE})",
     )
     add("--size", type=_size, metavar="WxH", help="another size than the story's, pixels")
     add("--seed", type=_seed, metavar="N", help="another seed than the story's")
@@ -127,7 +128,7 @@ def add_story_source(run: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(DEFAULT_FOOTAGE),
         metavar="DIR",
-        help=f"of the story: the pinned footage (default {DEFAULT_FOOTAGE})",
+        help=f"of the story: the pinned footage, made by `make models` (default {DEFAULT_FOOTAGE})",
     )
 
 
@@ -137,17 +138,24 @@ def story_film(arguments: argparse.Namespace) -> StoryFilm | None:
     Raises:
         SimError: both or neither of story and footage are given, or it is no story.
     """
+    from firmware_sim.render import require_place
     from firmware_sim.story.loading import load_story
     from firmware_sim.story.playing import StoryFilm
 
     if bool(arguments.play) == bool(arguments.story):
         raise SimError("one of STORY and --play FILE is needed; see --help", Exit.USAGE)
     if not arguments.story:
+        if arguments.truth:
+            raise SimError("--truth is for a STORY: who is in footage is not known", Exit.USAGE)
         return None
     if arguments.loop != 1 or arguments.fps:
         raise SimError("--loop and --fps are for --play; a story says its own", Exit.USAGE)
     name, story = load_story(arguments.story)
-    return StoryFilm(name, story, arguments.footage, arguments.truth)
+    if arguments.truth:
+        require_place(arguments.truth)
+    film = StoryFilm(name, story, arguments.footage, arguments.truth)
+    film.check()
+    return film
 
 
 _SCORE_EXAMPLES = """examples:
@@ -200,6 +208,10 @@ def _score(arguments: argparse.Namespace) -> int:
     from firmware_sim.story.loading import load_story
 
     truth = read_truth(arguments.truth)
+    name, story = load_story(arguments.story) if arguments.story is not None else (None, None)
+    if name is not None and truth[0].get("story") != name:
+        said = f"{arguments.truth} is of the story {truth[0].get('story')}, not of {name}"
+        print(f"bodycam-sim: note: {said}", file=sys.stderr)
     start_at = truth[0].get("start_at") if arguments.start_at is None else arguments.start_at
     if start_at is None:
         raise SimError("this truth tells no time of its start: give --start-at", Exit.USAGE)
@@ -211,8 +223,8 @@ def _score(arguments: argparse.Namespace) -> int:
         report=read_report(arguments.report) if arguments.report else None,
     )
     problems = []
-    if arguments.story is not None:
-        problems = shortfalls(load_story(arguments.story)[1].expect, made)
+    if story is not None:
+        problems = shortfalls(story.expect, made)
     if arguments.html is not None:
         try:
             arguments.html.write_text(as_html(made), encoding="utf-8")

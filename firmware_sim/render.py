@@ -55,20 +55,25 @@ def render(options: RenderOptions, *, progress: Callable[[int, int], None]) -> i
         SimError: footage or folder is missing, or the disk is full.
     """
     quieten_decoders()
+    if options.truth is not None:
+        require_place(options.truth)
     setup = stage(options.story, size=options.size, seed=options.seed)
     scene = Scene(setup, options.footage)
     film = _open_film(options, setup) if options.out is not None else _Nothing()
-    lines = [json.dumps(truth_head(options.name, options.story, setup))]
+    lines, done = [json.dumps(truth_head(options.name, options.story, setup))], False
     try:
         for number in range(setup.frames):
             image, truth = scene.frame(number)
             film.write(number, image)
             lines.append(json.dumps(truth.as_json()))
             progress(number + 1, setup.frames)
+        done = True
     except OSError as error:
         raise SimError(f"{options.out}: cannot be written ({error.strerror})", Exit.DISK) from None
     finally:
         film.close()
+        if not done:
+            film.discard()
     if options.truth is not None:
         write_lines(options.truth, lines)
     return setup.frames
@@ -99,6 +104,9 @@ class _Film(Protocol):
 
     def close(self) -> None: ...
 
+    def discard(self) -> None:
+        """Half a film is taken for a whole one later: take away what was written."""
+
 
 class _Nothing:
     def write(self, number: int, image: U8) -> None:
@@ -107,22 +115,31 @@ class _Nothing:
     def close(self) -> None:
         """Nothing is open."""
 
+    def discard(self) -> None:
+        """Nothing was written."""
+
 
 class _Folder:
     def __init__(self, folder: Path, quality: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._encode = folder, Encoder(quality)
+        self._written: list[Path] = []
 
     def write(self, number: int, image: U8) -> None:
-        (self._folder / f"{number:06d}.jpg").write_bytes(self._encode(image))
+        self._written.append(self._folder / f"{number:06d}.jpg")
+        self._written[-1].write_bytes(self._encode(image))
 
     def close(self) -> None:
         """Every picture is closed already."""
 
+    def discard(self) -> None:
+        for path in self._written:
+            path.unlink(missing_ok=True)
+
 
 class _Video:
     def __init__(self, path: Path, setup: SceneSetup) -> None:
-        jpegs = path.suffix == ".avi"
+        self._path, jpegs = path, path.suffix == ".avi"
         code = cv2.VideoWriter.fourcc(*("MJPG" if jpegs else "mp4v"))
         api = cv2.CAP_OPENCV_MJPEG if jpegs else cv2.CAP_FFMPEG
         size = (setup.width, setup.height)
@@ -137,6 +154,9 @@ class _Video:
     def close(self) -> None:
         self._writer.release()
 
+    def discard(self) -> None:
+        self._path.unlink(missing_ok=True)
+
 
 def _open_film(options: RenderOptions, setup: SceneSetup) -> _Film:
     path = options.out
@@ -150,6 +170,17 @@ def _open_film(options: RenderOptions, setup: SceneSetup) -> _Film:
         return _Folder(path, options.story.camera.jpeg_quality)
     except OSError as error:
         raise SimError(f"{path}: cannot be written ({error.strerror})", Exit.DISK) from None
+
+
+def require_place(path: Path) -> None:
+    """Before all is drawn: whether a file could be put there.
+
+    Raises:
+        SimError: its folder does not exist.
+    """
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise SimError(f"{path}: cannot be written (there is no folder {folder})", Exit.DISK)
 
 
 def write_lines(path: Path, lines: list[str]) -> None:

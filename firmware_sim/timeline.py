@@ -132,3 +132,15 @@ _FORMS = {
 def forms() -> str:
     """Every name with its form, for --help."""
     return ", ".join(f"{name}{form}" for name, form in _FORMS.items())
+
+
+def interface(what: Happening) -> str:
+    """The flag of `run` without which nobody sees it; empty when the picture shows it, too."""
+    if isinstance(what, (gps.Move, gps.Sky, gps.Drift, gps.Spoof)):
+        return "--gps"
+    if isinstance(what, d.Press):
+        return "--control SOCKET" if what.button == "arm" else ""
+    return "--sysfs DIR" if isinstance(what, _OF_SYSFS) else ""
+
+
+_OF_SYSFS = (d.Charge, d.Plug, d.Load, d.Ambient, d.Heated)

@@ -11,7 +11,9 @@ from firmware_sim.device import Ambient, Charge, Hang, Heated, Profile, Reset, S
 from firmware_sim.footage import Shot
 from firmware_sim.gps import Drift, Sky, Spoof
 from firmware_sim.render import truth_head, write_lines
+from firmware_sim.scene.cast import load_actor, pictures_of
 from firmware_sim.scene.scene import Scene
+from firmware_sim.scene.street import BACKDROP
 from firmware_sim.story.events import Event as StoryEvent
 from firmware_sim.story.format import Camera, Story
 from firmware_sim.story.staging import stage
@@ -34,6 +36,16 @@ class StoryFilm:
     story: Story
     footage: Path
     truth: Path | None
+
+    def check(self) -> None:
+        """Whether it can be drawn, before anybody is told of a camera.
+
+        Raises:
+            SimError: the footage is not there, or not what it was.
+        """
+        pictures_of(self.footage / BACKDROP, [0])
+        for who in sorted({extra.who for extra in stage(self.story).extras}):
+            load_actor(who, self.footage)
 
     def shots(self, start_at: float) -> Iterator[Shot]:
         """Every frame; `start_at` is the capture time of the first, seconds since 1970.

@@ -47,11 +47,37 @@ def one_line(capsys):
         ["run", "--play", "x", "--start-at", "yesterday"],
         ["run", "--play", "x", "--start-at", "inf"],
         ["run", "--play", "x", "--unknown"],
+        ["link", "--to", "localhost:1883", "--latency", "150ms"],
     ],
 )
 def test_usage(argv, capsys):
     assert main(argv) == 64
     assert "--help" in one_line(capsys)
+
+
+def test_what_would_do_nothing_is_said(tmp_path, capsys):
+    clip = video(tmp_path / "v.mp4", 3, 100)
+    assert main(["run", "--play", str(clip), "--truth", str(tmp_path / "t")]) == 64
+    assert "--truth is for a STORY" in one_line(capsys)
+    events = ["battery=3", "sky=0", "press=arm", "press=mark", "stall=0"]
+    at = [word for number, what in enumerate(events) for word in ("--at", f"9{number}:{what}")]
+    assert main(["run", "--play", str(clip), *at]) == 0
+    notes = [line for line in capsys.readouterr().err.splitlines() if "note" in line]
+    assert notes == [
+        f"bodycam-sim: note: what happens at {at_s} s is seen by nobody without {flag}"
+        for at_s, flag in ((90, "--sysfs DIR"), (91, "--gps"), (92, "--control SOCKET"))
+    ]
+    assert main(["run", "--play", str(clip), *at, "--sysfs", str(tmp_path / "sys")]) == 0
+    assert "at 90 s" not in capsys.readouterr().err
+
+
+def test_ctrl_c_ends_a_command_in_one_line(capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("firmware_sim.cli_fleet.run_fleet", interrupt)
+    assert main(["fleet"]) == 130
+    assert one_line(capsys) == "bodycam-sim: stopped\n"
 
 
 def test_missing_and_bad_footage(tmp_path, capsys):

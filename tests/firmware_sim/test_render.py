@@ -94,6 +94,9 @@ def workplace(footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (["render", "no-such", "--truth", "t"], 66),
         (["render", "walk-up", "--truth", "t", "--footage", "nowhere"], 66),
         (["render", "walk-up", "--out", "/proc/nowhere/film.avi"], 74),
+        (["render", "walk-up", "--truth", "nowhere/t.jsonl"], 74),
+        (["run", "walk-up", "--truth", "nowhere/t.jsonl"], 74),
+        (["run", "walk-up", "--footage", "nowhere"], 66),
     ],
 )
 def test_mistakes_are_one_line(argv: list[str], code: int, workplace: Path, capsys) -> None:
@@ -107,3 +110,19 @@ def test_mistakes_are_one_line(argv: list[str], code: int, workplace: Path, caps
 def test_the_shipped_stories_are_listed(capsys) -> None:
     assert main(["render", "--list", "--json"]) == 0
     assert "walk-up" in json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("out", ["film.mp4", "film.avi", "pictures"])
+def test_half_a_film_is_not_left_behind(
+    story: str, workplace: Path, out: str, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(done: int, _all: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("firmware_sim.cli_stories._progress", lambda: interrupt)
+    assert main(["render", story, "--out", out, "--truth", "t.jsonl"]) == 130
+    assert capsys.readouterr().err == "bodycam-sim: stopped\n"
+    left = list(Path(out).glob("*")) if Path(out).is_dir() else [Path(out)]
+    assert not any(one.exists() for one in left)
+    assert not Path("t.jsonl").exists()

@@ -51,6 +51,14 @@ def test_worse_than_expected_is_exit_code_1(files: dict[str, Path], capsys) -> N
     assert "0 appearances found, at least 1 expected" in capsys.readouterr().err
 
 
+def test_bounds_of_another_story_are_noted(files: dict[str, Path], capsys) -> None:
+    main(argv(files, "--story", "empty-street"))
+    assert "truth is of the story s, not of empty-street" in capsys.readouterr().err
+    files["truth"].write_text(files["truth"].read_text().replace('"s"', '"empty-street"'))
+    main(argv(files, "--story", "empty-street"))
+    assert "note" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("other", "code"),
     [({"truth": "received"}, 65), ({"received": "truth"}, 65), ({"truth": "nonsense"}, 65)],
