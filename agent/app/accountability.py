@@ -4,11 +4,11 @@ together. Values in, a value out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from agent.audit.usage import ListUse, Period, Usage, day_of
+from agent.audit.usage import ListUse, Period, PolicyUse, Usage, day_of
 from agent.audit.walk import ChainReport
 from agent.messages import iso_utc
 from agent.messages.accountability import (
@@ -21,6 +21,7 @@ from agent.messages.accountability import (
     MonitorNow,
     Network,
     Point,
+    PolicyInForce,
     Reviews,
     Rules,
     Subjects,
@@ -81,7 +82,8 @@ class Inputs:
         period: what is reported on.
         logs: what was found when the log of each camera was verified.
         manifest: cards of the networks that the program knows.
-        policy: in force; None: not at hand.
+        policies: texts that are at hand, by sha256.
+        now: the one in force on this camera now; None: not at hand, or of several cameras.
         agency: whose.
         audit_mb: how long the log may get, MB.
         hub: the agency's figures; None: not at hand.
@@ -94,7 +96,8 @@ class Inputs:
     period: Period
     logs: tuple[ChainReport, ...]
     manifest: Manifest
-    policy: Policy | None
+    policies: Mapping[str, Policy]
+    now: Policy | None
     agency: str
     audit_mb: float
     hub: HubReport | None
@@ -118,8 +121,7 @@ def accountability(given: Inputs, *, now: float) -> AccountabilityReport:
         made=iso_utc(now),
         versions=tuple(sorted(usage.versions)),
         networks=networks,
-        policy=None if given.policy is None else _rules(given.policy),
-        policies=tuple(sorted(usage.policies)),
+        policies=tuple(_in_force(given)),
         lists=tuple(map(_list, usage.lists.values())),
         use=_use(usage),
         subjects=Subjects(about=usage.subjects, uses_without=usage.uncounted),
@@ -171,8 +173,8 @@ def reviews_of(hub: HubReport, subjects: int) -> Reviews:
 
 def _monitor(given: Inputs) -> Monitor:
     now = None
-    if given.monitor is not None and given.policy is not None:
-        now = _monitor_now(*given.monitor, given.policy.target_fpir, given.fragmentation)
+    if given.monitor is not None and given.now is not None:
+        now = _monitor_now(*given.monitor, given.now.target_fpir, given.fragmentation)
     return Monitor(stops=given.usage.stops, resets=given.usage.resets, now=now)
 
 
@@ -232,11 +234,25 @@ def _network(role: str, digest: str, card: ModelCard | None) -> Network:
     )
 
 
+def _in_force(given: Inputs) -> Iterable[PolicyInForce]:
+    def order(one: tuple[str, PolicyUse]) -> tuple[str, str]:
+        return one[1].first, one[1].last
+
+    for digest, use in sorted(given.usage.policies.items(), key=order):
+        policy = given.policies.get(digest)
+        yield PolicyInForce(
+            sha256=digest,
+            first=use.first,
+            last=use.last,
+            uses=use.uses,
+            rules=None if policy is None else _rules(policy),
+        )
+
+
 def _rules(policy: Policy) -> Rules:
     return Rules(
         name=policy.name,
         version=policy.version,
-        sha256=policy.sha256(),
         test=policy.test,
         target_fpir=policy.target_fpir,
         threshold_floor=policy.floor,
@@ -277,8 +293,8 @@ def _use(usage: Usage) -> Use:
 
 
 def _retention(given: Inputs) -> tuple[str, ...]:
-    days = given.policy.retention_days if given.policy else None
-    kept = "as its policy says" if days is None else f"{days:g} days"
+    said = dict.fromkeys(map(_kept, _used(given)))
+    kept = next(iter(said)) if len(said) == 1 else "as its policy of the time says"
     return (
         *_sentences(_KEPT),
         f"Alerts at the agency: {kept}, unless under a legal hold.",
@@ -286,18 +302,32 @@ def _retention(given: Inputs) -> tuple[str, ...]:
     )
 
 
+def _kept(policy: Policy | None) -> str:
+    if policy is None or policy.retention_days is None:
+        return "as its policy says"
+    return f"{policy.retention_days:g} days"
+
+
+def _used(given: Inputs) -> list[Policy | None]:
+    """Those in force in the period; None for a text that is not at hand."""
+    return [given.policies.get(digest) for digest in given.usage.policies]
+
+
 def _limits(given: Inputs, networks: Iterable[Network]) -> tuple[str, ...]:
     said = _sentences(_LIMITS)
+    targets = sorted({policy.target_fpir for policy in _used(given) if policy is not None})
     for one in networks:
         if not one.name:
             said.append(f"No accuracy is known for the {one.role} {one.sha256[:12]}.")
-        if one.curve and given.policy is not None:
-            curve = [(point.similarity, point.fmr) for point in one.curve]
-            longest = largest_list(curve, target_fpir=given.policy.target_fpir)
+        if not one.curve:
+            continue
+        curve = [(point.similarity, point.fmr) for point in one.curve]
+        for target in targets:
+            longest = largest_list(curve, target_fpir=target)
             said.append(
                 f"{one.name}: measured down to a false match rate of {one.curve[-1].fmr:g}, which "
-                f"supports lists of {longest} templates at the policy's target; thresholds of "
-                "longer lists are extrapolated."
+                f"supports lists of {longest} templates at a target of {target:g} false alerts "
+                "per person; thresholds of longer lists are extrapolated."
             )
     return tuple(said)
 

@@ -14,8 +14,8 @@ from agent.messages.accountability import (
     Monitor,
     MonitorNow,
     Network,
+    PolicyInForce,
     Reviews,
-    Rules,
 )
 
 _STYLE: Final = (
@@ -35,8 +35,7 @@ _MOST_DAYS: Final = 366
 def page(report: AccountabilityReport) -> str:
     """The whole page."""
     title = f"Face matching on body-worn cameras: {report.agency}, {report.first} to {report.last}"
-    if report.policy is not None and report.policy.test:
-        title += " (field test)"
+    title += _tested(report)
     body = [
         f"<h1>{escape(title)}</h1>",
         (
@@ -61,6 +60,13 @@ def page(report: AccountabilityReport) -> str:
         + "\n".join(body)
         + "\n</body></html>\n"
     )
+
+
+def _tested(report: AccountabilityReport) -> str:
+    tests = [one.rules is not None and one.rules.test for one in report.policies]
+    if not any(tests):
+        return ""
+    return " (field test)" if all(tests) else " (in part a field test)"
 
 
 def _use(report: AccountabilityReport) -> list[str]:
@@ -161,46 +167,53 @@ def _networks(report: AccountabilityReport) -> list[str]:
     for one in report.networks:
         parts.append(f"<h3>{escape(one.role)}: {escape(one.name or 'not one of the program')}</h3>")
         parts.append(_table([*one.measured.items(), ("sha256", one.sha256)]))
-        parts += _curve(one, report.policy)
+        parts += _curve(one, report.policies)
     return _section("Networks and their measured accuracy", parts)
 
 
-def _curve(one: Network, rules: Rules | None) -> list[str]:
+def _curve(one: Network, policies: Iterable[PolicyInForce]) -> list[str]:
     if len(one.curve) < 2:  # noqa: PLR2004
         return []
     points = [(point.similarity, point.fmr) for point in one.curve]
-    floor = [] if rules is None else [rules.threshold_floor]
-    under = "" if rules is None else f"; dashed: no alert may lie under it ({floor[0]:g})"
+    floors = sorted({each.rules.threshold_floor for each in policies if each.rules is not None})
+    words = ", ".join(f"{floor:g}" for floor in floors)
+    under = f"; dashed: no alert may lie under it ({words})" if floors else ""
     return [
         (f"<p>Share of comparisons of different people that are at least so similar{under}.</p>"),
-        curve(f"False match rate of {one.name}", points, floor),
+        curve(f"False match rate of {one.name}", points, floors),
     ]
 
 
 def _rules(report: AccountabilityReport) -> list[str]:
-    rules = report.policy
+    parts = [part for one in report.policies for part in _policy(one)]
+    changes = [(f"Changes: {kind}", str(count)) for kind, count in report.changes.items()]
+    if not parts:
+        parts = ["<p>No policy was in force: there is no record of these days.</p>"]
+    return _section("Rules", [*parts, _table(changes)])
+
+
+def _policy(one: PolicyInForce) -> list[str]:
+    rules = one.rules
+    when = [
+        ("In force", f"{one.first} to {one.last}"),
+        ("Times armed under it", str(one.uses)),
+        ("sha256", one.sha256),
+    ]
     if rules is None:
-        return _section("Rules", ["<p>The policy was not at hand.</p>", _table(_used(report))])
+        said = "<p>Its text was not at hand when this report was made.</p>"
+        return [f"<h3>Policy {one.sha256[:12]}</h3>", said, _table(when)]
     kept = "-" if rules.retention_days is None else f"{rules.retention_days:g} days"
     rows = [
-        ("Policy", f"{rules.name} version {rules.version}"),
-        ("sha256", rules.sha256),
+        *when,
+        ("A field test: every alert says so", "yes" if rules.test else "no"),
         ("False alerts allowed per person passing", f"{rules.target_fpir:g}"),
         ("Longest list, templates", str(rules.longest_list)),
         ("Oldest list, hours", f"{rules.longest_list_age_h:g}"),
         ("Reviewers who must confirm", str(rules.reviews)),
         ("Alerts carry a picture of the matched face", "yes" if rules.evidence else "no"),
         ("Alerts are kept", kept),
-        *_used(report),
     ]
-    return _section("Rules", [_table(rows)])
-
-
-def _used(report: AccountabilityReport) -> list[tuple[str, str]]:
-    return [
-        ("Policies used", ", ".join(one[:12] for one in report.policies) or "-"),
-        *((f"Changes: {kind}", str(count)) for kind, count in report.changes.items()),
-    ]
+    return [f"<h3>Policy {escape(rules.name)}, version {rules.version}</h3>", _table(rows)]
 
 
 def _log(report: AccountabilityReport) -> list[str]:

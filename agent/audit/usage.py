@@ -57,6 +57,25 @@ class ListUse:
 
 
 @dataclass(slots=True)
+class PolicyUse:
+    """A policy that was in force.
+
+    Attributes:
+        first, last: days, UTC, of the first and the last record under it.
+        uses: armings under it.
+    """
+
+    first: str
+    last: str
+    uses: int = 0
+
+    def add(self, other: PolicyUse) -> None:
+        """Of another camera."""
+        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+        self.uses += other.uses
+
+
+@dataclass(slots=True)
 class Usage:
     """Attributes:
     days: by date (UTC); days on which nothing happened are not in it.
@@ -66,7 +85,7 @@ class Usage:
     refusals: by what was refused.
     records: by kind.
     networks: sha256 of detectors and embedders.
-    policies: sha256 of policies.
+    policies: by sha256, in the order in which they came into force.
     lists: in the order of their first use.
     versions: of the program.
     searches: photographs searched by hand: uses, images, faces, matches.
@@ -82,7 +101,7 @@ class Usage:
     refusals: Counter[str] = field(default_factory=Counter)
     records: Counter[str] = field(default_factory=Counter)
     networks: dict[str, set[str]] = field(default_factory=dict)
-    policies: set[str] = field(default_factory=set)
+    policies: dict[str, PolicyUse] = field(default_factory=dict)
     lists: dict[tuple[str, int], ListUse] = field(default_factory=dict)
     versions: set[str] = field(default_factory=set)
     searches: Counter[str] = field(default_factory=Counter)
@@ -112,7 +131,8 @@ class Usage:
             mine.update(counts)
         for role, digests in other.networks.items():
             self.networks.setdefault(role, set()).update(digests)
-        self.policies |= other.policies
+        for digest, policy in other.policies.items():
+            self.policies.setdefault(digest, PolicyUse(policy.first, policy.last)).add(policy)
         self.versions |= other.versions
         for key, used in other.lists.items():
             known = self.lists.get(key)
@@ -150,6 +170,7 @@ class _Fold:
         self._since: float | None = None
         self._alive = 0.0
         self._before: dict[str, Mapping[str, Any]] = {}
+        self._policy = ""
         self._known: dict[tuple[str, int], ListUse] = {}
 
     def take(self, record: Mapping[str, Any]) -> None:
@@ -162,12 +183,17 @@ class _Fold:
         if kind == "arm":
             self._since = at
         self._alive = at
+        before = self._policy
+        if kind in ("arm", "policy"):
+            self._policy = fields.get("policy", before)
         if kind in ("start", "models", "arm", "list"):
             self._before[kind] = fields
         if not self._period.first <= at < self._period.end:
             return
         if not self._usage.records:
-            self._carried()
+            self._carried(before)
+        self._note_policy(before, at)  # until now
+        self._note_policy(self._policy, at, uses=int(kind == "arm"))
         self._count(kind, fields, self._day(at))
 
     def end(self) -> Usage:
@@ -198,8 +224,9 @@ class _Fold:
                 usage.searches[name] += fields.get(name, 0)
         self._in_force(kind, fields)
 
-    def _carried(self) -> None:
+    def _carried(self, policy: str) -> None:
         """What held already when the period began."""
+        self._note_policy(policy, self._period.first)
         for kind, fields in self._before.items():
             if kind != "arm" or self._since is not None:
                 self._in_force(kind, fields)
@@ -211,11 +238,15 @@ class _Fold:
         if kind == "models":
             for role, digest in fields.items():
                 usage.networks.setdefault(role, set()).add(digest)
-        if kind in ("arm", "policy") and "policy" in fields:
-            usage.policies.add(fields["policy"])
         if kind == "arm" and "list" in fields:
             key = (fields["list"], fields.get("version", 0))
             usage.lists.setdefault(key, self._known.get(key, ListUse(*key, None, None, "")))
+
+    def _note_policy(self, digest: str, at: float, *, uses: int = 0) -> None:
+        if digest:
+            day = day_of(at)
+            now = PolicyUse(day, day, uses)
+            self._usage.policies.setdefault(digest, PolicyUse(day, day)).add(now)
 
     def _note_list(self, fields: Mapping[str, Any]) -> None:
         """Sizes come with `list`, the hash with whatever changed the list."""

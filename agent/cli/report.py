@@ -27,7 +27,7 @@ from agent.cli.common import read_at_most, say
 from agent.cli.dates import days
 from agent.errors import BodycamError, DataError, Exit, MissingFileError, UsageError
 from agent.messages.accountability import AccountabilityReport, HubReport
-from agent.policy import Policy
+from agent.policy import FIELD_TEST, Policy
 from agent.policy.documents import read_policy
 from agent.policy.fpir_monitor import FpirCounts
 
@@ -41,9 +41,10 @@ _EXAMPLES: Final = """examples:
 
 Version, networks with their measured accuracy, lists, hours armed, people who passed in coarse
 numbers, alerts, reviews, refusals, retention: counts and hashes, nothing about a person. It is made
-of audit logs, which are verified first; reviews come from the agency's hub. In one report of many
-cameras nobody sees who worked when. Exit codes: 65 a log was changed, or FILE is not of the hub;
-66 no audit log; 74 the disk.
+of audit logs, which are verified first; reviews come from the agency's hub. Every policy that was
+in force is told with its days; texts that this camera does not have are given with --policy. In one
+report of many cameras nobody sees who worked when. Exit codes: 65 a log was changed, FILE is not of
+the hub, or a policy was not in force then; 66 no audit log; 74 the disk.
 """
 
 
@@ -60,8 +61,8 @@ def register(subparsers: Any) -> None:
     add("--out", metavar="FILE", type=Path, help="as JSON into a file; --json: on stdout")
     add("--html", metavar="FILE", type=Path, help="as one page that needs nothing else")
     add("--hub", metavar="FILE", type=Path, help="from `bodycam-hub report --events --json`")
-    add("--policy", metavar="FILE", type=Path, help="the agency's, where the store is locked")
     for name, kind, what in (
+        ("--policy", "FILE", "signed text of one that was in force; may be repeated"),
         ("--anchors", "FILE", "hold a log against `bodycam-hub anchors`; may be repeated"),
         ("--folder", "DIR", "of a copied audit log; repeated: of several cameras together"),
     ):
@@ -80,12 +81,14 @@ def run(args: argparse.Namespace, context: Context) -> int:
         raise DataError("--anchors: a file is of another camera than these logs")
     for log in logs:
         usage.add(usage_of((json.loads(line) for line in log.lines()), period))
+    policies, now = _policies(args, context, usage)
     given = Inputs(
         usage=usage,
         period=period,
         logs=tuple(found),
         manifest=manifest(),
-        policy=_policy(args, context),
+        policies=policies,
+        now=now,
         agency=_agency(context),
         audit_mb=context.config.audit.total_mb,
         hub=None if args.hub is None else _hub(args.hub, args.first, args.last),
@@ -117,17 +120,48 @@ def _verified(log: AuditLog, known: Mapping[str, Trust]) -> ChainReport:
     return found
 
 
-def _policy(args: argparse.Namespace, context: Context) -> Policy | None:
-    """The one given; else the one in force, where it can be read."""
-    if args.policy is not None:
-        return read_policy(read_at_most(args.policy, _MOST))
-    if args.folder:
-        return None
+def _policies(
+    args: argparse.Namespace, context: Context, usage: Usage
+) -> tuple[dict[str, Policy], Policy | None]:
+    """Texts by sha256: those given, the built-in one, and the one in force on this camera where
+    it can be read; and the latter.
+    """
+    texts = {FIELD_TEST.sha256(): FIELD_TEST}
+    for path in args.policy or ():
+        policy = read_policy(read_at_most(path, _MOST))
+        _require_used(policy, path, usage)
+        texts[policy.sha256()] = policy
+    now = None if args.folder else _in_force_now(context, texts)
+    if now is not None:
+        texts[now.sha256()] = now
+    for digest in usage.policies:
+        if digest not in texts:
+            say(f"without the text of policy {digest[:12]}, which --policy FILE can give")
+    return texts, now
+
+
+def _in_force_now(context: Context, texts: Mapping[str, Policy]) -> Policy | None:
+    """A locked store holds it too; then the log names one that may have been given."""
+    latest = context.audit().latest("policy")
+    given = texts.get("" if latest is None else latest["fields"].get("policy", ""))
+    if given is not None:
+        return given
     try:
         return rules_in_force(context).policy
     except BodycamError as error:
-        say(f"without the policy, which --policy FILE can give: {error}")
+        say(f"without the policy in force now: {error}")
         return None
+
+
+def _require_used(policy: Policy, path: Path, usage: Usage) -> None:
+    digest = policy.sha256()
+    if digest in usage.policies:
+        return
+    used = ", ".join(one[:12] for one in usage.policies) or "none"
+    raise DataError(
+        f"{path}: this text ({policy.name} version {policy.version}, sha256 {digest[:12]}) was "
+        f"not in force in these days; in force, by sha256: {used}"
+    )
 
 
 def _monitor(context: Context) -> tuple[FpirCounts | None, bool]:

@@ -56,7 +56,7 @@ class ListInUse(_Wire):
 
 
 class Rules(_Wire):
-    """The policy in force when the report was made.
+    """What a policy says.
 
     Attributes:
         target_fpir: false alerts per person passing who is not listed.
@@ -66,7 +66,6 @@ class Rules(_Wire):
 
     name: str = Field(max_length=100)
     version: Count
-    sha256: Sha256
     test: bool
     target_fpir: Share
     threshold_floor: Share
@@ -75,6 +74,23 @@ class Rules(_Wire):
     reviews: Count
     evidence: bool
     retention_days: float | None = None
+
+
+class PolicyInForce(_Wire):
+    """A policy that was in force in the period.
+
+    Attributes:
+        sha256: of its signed text.
+        first, last: days, UTC, of the first and the last record under it.
+        uses: armings under it.
+        rules: null: its text was not at hand.
+    """
+
+    sha256: Sha256
+    first: Day
+    last: Day
+    uses: Count
+    rules: Rules | None
 
 
 class DayOfUse(_Wire):
@@ -198,7 +214,7 @@ class AccountabilityReport(_Wire):
 
     Attributes:
         first, last: days, UTC, both included.
-        policy: in force when the report was made; null: not at hand.
+        policies: all that were in force, in order.
         refusals: by what was refused.
         searches: photographs searched by hand: uses, images, faces, matches.
         lost: events that never arrived, and records that could not be kept.
@@ -212,8 +228,7 @@ class AccountabilityReport(_Wire):
     made: IsoUtc
     versions: tuple[str, ...]
     networks: tuple[Network, ...]
-    policy: Rules | None
-    policies: tuple[Sha256, ...]
+    policies: tuple[PolicyInForce, ...]
     lists: tuple[ListInUse, ...]
     use: Use
     subjects: Subjects

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.audit.usage import ListUse, Period, usage_of
+from agent.audit.usage import ListUse, Period, PolicyUse, day_of, usage_of
 from agent.messages import iso_utc
 
 NOON = 1_800_014_400.0 - 1_800_014_400.0 % 86_400 + 43_200.0
@@ -75,9 +75,27 @@ def test_what_held_before_the_period_counts_in_it():
     usage = usage_of(records, TODAY)
     assert usage.versions == {"0.1.0"}
     assert usage.networks == {"detector": {"a" * 64}, "embedder": {"b" * 64}}
-    assert usage.policies == {"c" * 64}
+    assert usage.policies == {"c" * 64: PolicyUse("2027-01-15", "2027-01-15")}
     assert list(usage.lists.values()) == [ListUse("L-1", 3, 9, 7, "")]
     assert hours(usage) == [13.0]
+
+
+def test_policies_with_the_days_on_which_they_were_in_force():
+    records = log(
+        (-48, "policy", {"policy": "a" * 64}), (13, "policy", {"policy": "b" * 64}),
+        (14, "arm", {"policy": "b" * 64}), (15, "disarm", {}), (40, "stop", {}),
+    )  # fmt: skip
+    usage = usage_of(records, Period(MIDNIGHT, MIDNIGHT + 9 * DAY))
+    first, second, third = (day_of(MIDNIGHT + n * DAY) for n in range(3))
+    assert usage.policies == {
+        "a" * 64: PolicyUse(first, second),
+        "b" * 64: PolicyUse(second, third, 1),
+    }
+    usage.add(usage_of(records, TODAY))
+    assert usage.policies["b" * 64] == PolicyUse(second, third, 1)
+    other = usage_of(log((0, "arm", {"policy": "b" * 64})), TODAY)
+    usage.add(other)
+    assert usage.policies["b" * 64] == PolicyUse(first, third, 2)
 
 
 def test_lists_that_were_armed_with_or_swapped_in_have_size_and_hash():

@@ -16,6 +16,7 @@ from agent.app.charts import bars, curve
 from agent.app.models import manifest
 from agent.errors import DataError, MissingFileError, UsageError
 from agent.messages.accountability import HubReport
+from agent.policy import FIELD_TEST
 from agent.policy.fpir_monitor import FpirCounts
 from tests.agent.cli.test_audit import anchors_file
 from tests.support.auditing import key_of
@@ -51,7 +52,7 @@ def agent(tmp_path, capsys):
     log.append("models", detector=detector, embedder=embedder().sha256)
     log.append("list", list="L-1", version=7, templates=300, subjects=250, sha256="2" * 64)
     arm = planted("reason", "authorisation", "activation", "uid", list="L-1", version=7)
-    log.append("arm", **arm, policy="3" * 64)
+    log.append("arm", **arm, policy=FIELD_TEST.sha256())
     clock.advance(1.5 * HOUR)
     log.append("alert", **planted("event", "activation", "authorisation"))
     log.append("alert", **planted("event", "activation", "authorisation"))
@@ -93,7 +94,10 @@ def test_what_it_says(agent):
     assert told["lists"] == [
         {"list": "L-1", "version": 7, "templates": 300, "subjects": 250, "sha256": "2" * 64}
     ]
-    assert told["policies"] == ["3" * 64]
+    (policy,) = told["policies"]
+    assert (policy["sha256"], policy["uses"]) == (FIELD_TEST.sha256(), 2)
+    assert (policy["first"], policy["last"]) == ("2027-01-15", "2027-01-16")
+    assert policy["rules"]["name"] == "field-test"
     network = next(one for one in told["networks"] if one["role"] == "embedder")
     assert network["measured"] == embedder().measured
     assert len(network["curve"]) == len(embedder().curve)
@@ -282,22 +286,47 @@ def test_the_report_is_a_documented_format(agent):
     )
 
 
-def test_without_the_policy_at_hand_it_says_so(agent, tmp_path, capsys):
-    copy = agent.context().audit().path.parent
-    elsewhere, page = Commands(tmp_path / "none", capsys), tmp_path / "page.html"
-    words = (*DAYS, "--folder", copy)
-    assert elsewhere("report", *words, "--json").json["policy"] is None
-    elsewhere("report", *words, "--html", page)
-    assert "The policy was not at hand" in page.read_text()
-    assert "as its policy says" in page.read_text()
+def under_signed_rules(agent, text, *, now=1_800_400_000.0):
+    """A policy came two days later, and the camera was armed under it once."""
+    log, agent.clock.wall_now = agent.context().audit(), now
+    log.append("policy", policy=hashlib.sha256(text).hexdigest(), version=1)
+    log.append("arm", list="L-1", version=7, policy=hashlib.sha256(text).hexdigest())
+    log.append("disarm", subjects=10)
+    return ("report", "--from", "2027-01-15", "--to", "2027-01-31")
 
 
-def test_a_policy_can_be_given(agent, tmp_path):
+def test_every_policy_that_was_in_force_is_told_with_its_time(agent, tmp_path):
+    text, path, page = policy_text(), tmp_path / "policy.yaml", tmp_path / "page.html"
+    words = under_signed_rules(agent, text)
+    path.write_bytes(text)
+    first, second = agent(*words, "--policy", path, "--json").json["policies"]
+    assert (first["first"], first["last"]) == ("2027-01-15", "2027-01-19")
+    assert (second["first"], second["last"], second["uses"]) == ("2027-01-19", "2027-01-19", 1)
+    assert second["sha256"] == hashlib.sha256(text).hexdigest()
+    assert (first["rules"]["test"], second["rules"]["test"]) == (True, False)
+    agent(*words, "--policy", path, "--html", page)
+    assert "(in part a field test)" in page.read_text()
+    assert "Policy field-test, version 1</h3>" in page.read_text()
+    assert f"Policy {second['rules']['name']}, version 1</h3>" in page.read_text()
+    days = ("report", "--from", "2027-01-20", "--to", "2027-01-21")
+    assert agent(*days, "--json").json["policies"] == []  # nothing is known of these days
+
+
+def test_without_the_text_of_a_policy_it_says_so(agent, tmp_path):
+    page = tmp_path / "page.html"
+    words = under_signed_rules(agent, policy_text())
+    said = agent(*words, "--html", page).err
+    assert "--policy FILE can give" in said
+    assert "Its text was not at hand" in page.read_text()
+    assert "as its policy of the time says" in page.read_text()
+    assert agent(*words, "--json").json["policies"][1]["rules"] is None
+
+
+def test_a_policy_that_was_not_in_force_is_refused(agent, tmp_path):
     path = tmp_path / "policy.yaml"
     path.write_bytes(policy_text())
-    told = agent("report", *DAYS, "--policy", path, "--json").json["policy"]
-    assert told["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
-    assert told["test"] is False
+    with pytest.raises(DataError, match="was not in force in these days"):
+        agent("report", *DAYS, "--policy", path)
 
 
 def test_several_cameras_are_one_sum(agent, tmp_path, capsys):
