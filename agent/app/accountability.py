@@ -126,6 +126,7 @@ def accountability(given: Inputs, *, now: float) -> AccountabilityReport:
         use=_use(usage),
         subjects=Subjects(about=usage.subjects, uses_without=usage.uncounted),
         alerts=sum(day.alerts for day in usage.days.values()),
+        updates=sum(day.updates for day in usage.days.values()),
         test_alerts=usage.records["test-alert"],
         lost=usage.lost,
         reviews=None if given.hub is None else reviews_of(given.hub, usage.subjects),
@@ -152,6 +153,8 @@ def reviews_of(hub: HubReport, subjects: int) -> Reviews:
         "confirmed": hub.confirmed,
         "rejected": hub.rejected,
         "pending": hub.pending,
+        "lapsed": hub.lapsed,
+        "purged": hub.purged,
     }
     shares: dict[str, float] = {}
     if decided:

@@ -30,6 +30,11 @@ _STYLE: Final = (
 )
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _MOST_DAYS: Final = 366
+_ALERTS: Final = (
+    "<p>Cameras keep an alert until the agency has it. So fewer may have reached the agency than were "
+    "raised: some wait on a camera without a network, or were deleted there. More have only where "
+    "the agency counts cameras that this report does not.</p>"
+)
 
 
 def page(report: AccountabilityReport) -> str:
@@ -86,7 +91,8 @@ def _use(report: AccountabilityReport) -> list[str]:
 def _outcome(report: AccountabilityReport) -> list[str]:
     days = list(_every_day(report))
     rows = [
-        ("Alerts", str(report.alerts)),
+        ("Alerts raised by the cameras", str(report.alerts)),
+        ("Updates of these, while somebody stayed in view", str(report.updates)),
         ("Test alerts, about nobody", str(report.test_alerts)),
         ("Events or records that were lost", str(report.lost)),
         *_reviewed(report.reviews),
@@ -95,6 +101,7 @@ def _outcome(report: AccountabilityReport) -> list[str]:
     return _section(
         "Alerts and refusals",
         [
+            _ALERTS,
             _table(rows + refused),
             "<h3>Alerts per day</h3>",
             bars("Alerts per day", [(day.day[5:], day.alerts) for day in days], "alerts"),
@@ -108,10 +115,12 @@ def _reviewed(reviews: Reviews | None) -> list[tuple[str, str]]:
     if reviews is None:
         return [("Reviews", "not at hand: made without the agency's figures")]
     rows = [
-        ("Alerts at the agency", str(reviews.alerts)),
+        ("Alerts that reached the agency", str(reviews.alerts)),
         ("Confirmed by reviewers", str(reviews.confirmed)),
         ("Rejected: false alerts", str(reviews.rejected)),
         ("Not reviewed yet", str(reviews.pending)),
+        ("Deleted before anybody reviewed them", str(reviews.lapsed)),
+        ("Deleted by now, reviewed or not", str(reviews.purged)),
     ]
     if reviews.false_share is not None:
         low, high = reviews.false_share_low or 0.0, reviews.false_share_high or 0.0

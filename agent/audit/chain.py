@@ -75,7 +75,7 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "authorise": {"authorisation": _ID, "what": _ID, "version": _COUNT},
     "refusal": {"what": _ID, "reason": _REASON, "authorisation": _ID, "uid": _COUNT},
     "command": {"command": _ID, "counter": _COUNT, "signer": _ID},
-    "alert": {"event": _ID, "activation": _ID, "authorisation": _ID, **_LIST},
+    "alert": {"event": _ID, "match": _ID, "activation": _ID, "authorisation": _ID, **_LIST},
     "test-alert": {"event": _ID, "uid": _COUNT},
     "gap": {"events": _COUNT, "reason": _REASON},
     "late": {"events": _COUNT, "reason": _REASON},

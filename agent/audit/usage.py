@@ -29,13 +29,15 @@ class Day:
     """Attributes:
     armed_s: seconds armed.
     uses: armings.
-    alerts: raised, updates included.
+    alerts: raised, without updates.
+    updates: of alerts: somebody is still there.
     refusals: of any kind.
     """
 
     armed_s: float = 0.0
     uses: int = 0
     alerts: int = 0
+    updates: int = 0
     refusals: int = 0
 
 
@@ -116,6 +118,7 @@ class Usage:
             day.armed_s += theirs.armed_s
             day.uses += theirs.uses
             day.alerts += theirs.alerts
+            day.updates += theirs.updates
             day.refusals += theirs.refusals
         self.cut_short += other.cut_short
         self.subjects += other.subjects
@@ -208,7 +211,8 @@ class _Fold:
         if kind == "arm":
             day.uses += 1
         elif kind == "alert":
-            day.alerts += 1
+            day.updates += "match" in fields
+            day.alerts += "match" not in fields
         elif kind == "refusal":
             day.refusals += 1
             usage.refusals[str(fields.get("what", "other"))] += 1

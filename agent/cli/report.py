@@ -210,7 +210,7 @@ def _lines(report: AccountabilityReport) -> list[str]:
         f"{report.agency}, {report.first} to {report.last}, version {', '.join(report.versions)}",
         (
             f"armed {use.uses} times, {use.hours_armed:g} hours; about {report.subjects.about} "
-            f"people passed; {report.alerts} alerts; {sum(report.refusals.values())} refusals"
+            f"people passed; {report.alerts} alerts, {report.updates} updates; {sum(report.refusals.values())} refusals"
         ),
     ]
     lines += [f"{one.role} {one.name or '?'} {one.sha256[:12]}" for one in report.networks]
@@ -218,7 +218,7 @@ def _lines(report: AccountabilityReport) -> list[str]:
     if reviews is not None:
         lines.append(
             f"reviews: {reviews.confirmed} confirmed, {reviews.rejected} rejected, "
-            f"{reviews.pending} pending"
+            f"{reviews.pending} pending, {reviews.lapsed} deleted before a review"
         )
     if report.monitor.now is not None and report.monitor.now.stopped:
         lines.append("the monitor of false alerts has stopped matching")

@@ -53,7 +53,9 @@ def hub_report(
     days: dict[str, Counter[str]] = defaultdict(Counter)
     for name, event, kind, at, purged in rows:
         if kind == MATCH_TYPE:
-            days[_day(at)].update(("alerts", _decided(words.get((name, event), {}), needed)))
+            status = _decided(words.get((name, event), {}), needed)
+            lapsed = purged is not None and status == "pending"
+            days[_day(at)].update(("alerts", "lapsed" if lapsed else status))
             days[_day(at)]["purged"] += purged is not None
     total: Counter[str] = sum(days.values(), Counter())
     return HubReport(
@@ -69,6 +71,7 @@ def hub_report(
         confirmed=total["confirmed"],
         rejected=total["rejected"],
         pending=total["pending"],
+        lapsed=total["lapsed"],
         purged=total["purged"],
         by_day=tuple(
             HubDay(

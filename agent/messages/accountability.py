@@ -133,6 +133,9 @@ class Reviews(_Wire):
     """What people at the agency decided about the alerts that arrived.
 
     Attributes:
+        pending: there, and not decided.
+        lapsed: purged before anybody decided.
+        purged: decided or not.
         false_share: rejected of those decided; null without one decided.
         false_share_low, false_share_high: 95 % interval of it (Wilson).
         false_per_1000: rejected per 1,000 people who passed; null where nobody was counted.
@@ -143,6 +146,8 @@ class Reviews(_Wire):
     confirmed: Count
     rejected: Count
     pending: Count
+    lapsed: Count
+    purged: Count
     false_share: Share | None = None
     false_share_low: Share | None = None
     false_share_high: Share | None = None
@@ -216,6 +221,8 @@ class AccountabilityReport(_Wire):
         first, last: days, UTC, both included.
         policies: all that were in force, in order.
         refusals: by what was refused.
+        alerts: first alerts, as the cameras' logs have them.
+        updates: of these, sent while somebody stays in view.
         searches: photographs searched by hand: uses, images, faces, matches.
         lost: events that never arrived, and records that could not be kept.
         reviews: from the hub; null: not at hand.
@@ -233,6 +240,7 @@ class AccountabilityReport(_Wire):
     use: Use
     subjects: Subjects
     alerts: Count
+    updates: Count
     test_alerts: Count
     lost: Count
     reviews: Reviews | None
@@ -260,8 +268,10 @@ class HubReport(_Wire):
     Attributes:
         device: whose events; null: of all cameras.
         alerts: raised in this time, without updates and test alerts; purged ones are counted too.
-        confirmed, rejected, pending: what has been decided about them until now.
-        purged: of the alerts.
+        confirmed, rejected: what has been decided about them until now.
+        pending: there, and not decided.
+        lapsed: purged before anybody decided.
+        purged: of the alerts, decided or not.
         refused: messages that were not believed, by reason.
         forks: cameras with two audit logs.
         log_head: hash of the hub's last record: published, it anchors the hub's log.
@@ -280,6 +290,7 @@ class HubReport(_Wire):
     confirmed: Count
     rejected: Count
     pending: Count
+    lapsed: Count
     purged: Count
     by_day: tuple[HubDay, ...]
     refused: dict[str, Count]

@@ -40,6 +40,7 @@ def commit(
         authorisation=alert.ref.authorisation,
         list=alert.watchlist.id,
         version=alert.watchlist.version,
+        **({} if alert.match is None else {"match": alert.match}),
     )
     around.log.info("alert" if alert.match is None else "alert updated", id=alert.id)
 

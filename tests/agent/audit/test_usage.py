@@ -118,14 +118,15 @@ def test_lists_that_were_armed_with_or_swapped_in_have_size_and_hash():
 
 def test_counts():
     records = log(
-        (0, "alert", {}), (0, "alert", {}), (1, "refusal", {"what": "arm"}),
+        (0, "alert", {}), (0, "alert", {}), (0, "alert", {"match": "E"}),
+        (1, "refusal", {"what": "arm"}),
         (1, "refusal", {"what": "arm"}), (1, "refusal", {"what": "list"}), (1, "refusal", {}),
         (2, "gap", {"events": 3}), (2, "test-alert", {}),
         (3, "identify", {"images": 2, "faces": 5, "matches": 1}),
     )  # fmt: skip
     usage = usage_of(records, TODAY)
     (day,) = usage.days.values()
-    assert (day.alerts, day.refusals) == (2, 4)
+    assert (day.alerts, day.updates, day.refusals) == (2, 1, 4)
     assert usage.refusals == {"arm": 2, "list": 1, "other": 1}
     assert (usage.lost, usage.records["test-alert"]) == (3, 1)
     assert usage.searches == {"uses": 1, "images": 2, "faces": 5, "matches": 1}

@@ -56,6 +56,7 @@ def agent(tmp_path, capsys):
     clock.advance(1.5 * HOUR)
     log.append("alert", **planted("event", "activation", "authorisation"))
     log.append("alert", **planted("event", "activation", "authorisation"))
+    log.append("alert", match=PLANTED["event"], **planted("activation", "authorisation"))
     log.append("refusal", what="list", **planted("reason", "authorisation", "uid"))
     clock.advance(HOUR)
     log.append("disarm", subjects=1200, **planted("activation", "reason", "uid"))
@@ -73,7 +74,7 @@ def hub_file(path, **changes):
     tree = {
         "agency": "example-pd", "first": "2027-01-15", "last": "2027-01-17",
         "made": "2027-02-01T00:00:00.000Z", "alerts": 12, "updates": 3, "test_alerts": 1,
-        "gaps": 0, "confirmed": 8, "rejected": 2, "pending": 2, "purged": 0, "by_day": [],
+        "gaps": 0, "confirmed": 8, "rejected": 2, "pending": 2, "lapsed": 0, "purged": 0, "by_day": [],
         "refused": {}, "holds": 0, "forks": 0, "log_records": 0, "log_head": None,
     }  # fmt: skip
     path.write_text(HubReport.model_validate(tree | changes).model_dump_json())
@@ -89,7 +90,7 @@ def test_what_it_says(agent):
         ("2027-01-15", 2.5), ("2027-01-16", 0.5),
     ]  # fmt: skip
     assert told["subjects"] == {"about": 1200, "uses_without": 1}
-    assert (told["alerts"], told["refusals"]) == (2, {"list": 1})
+    assert (told["alerts"], told["updates"], told["refusals"]) == (2, 1, {"list": 1})
     assert told["searches"] == {"faces": 9, "images": 3, "matches": 1, "uses": 1}
     assert told["lists"] == [
         {"list": "L-1", "version": 7, "templates": 300, "subjects": 250, "sha256": "2" * 64}
@@ -178,6 +179,18 @@ def test_of_copied_logs_the_monitor_is_not_known(agent, tmp_path, capsys):
     copy = agent.context().audit().path.parent
     elsewhere = Commands(tmp_path / "none", capsys)
     assert elsewhere("report", *DAYS, "--folder", copy, "--json").json["monitor"]["now"] is None
+
+
+def test_what_was_deleted_before_a_review_is_told_apart(agent, tmp_path):
+    hub = hub_file(tmp_path / "hub.json", pending=1, lapsed=1, purged=4)
+    page = tmp_path / "page.html"
+    reviews = agent("report", *DAYS, "--hub", hub, "--html", page, "--json").json["reviews"]
+    assert (reviews["pending"], reviews["lapsed"], reviews["purged"]) == (1, 1, 4)
+    text = page.read_text()
+    assert "Not reviewed yet</td><td>1<" in text
+    assert "Deleted before anybody reviewed them</td><td>1<" in text
+    assert "Alerts raised by the cameras</td><td>2<" in text
+    assert "Updates of these, while somebody stayed in view</td><td>1<" in text
 
 
 def test_a_hubs_report_of_other_days_or_another_file_is_refused(agent, tmp_path):

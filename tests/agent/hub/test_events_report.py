@@ -66,6 +66,17 @@ def test_decisions_outlive_a_purge_and_a_change_of_mind_counts(world, work) -> N
     world("purge", "--older-than", "0")
     found = told(world)
     assert (found["alerts"], found["confirmed"], found["purged"]) == (1, 1, 1)
+    assert (found["pending"], found["lapsed"]) == (0, 0)
+
+
+def test_what_was_purged_waits_for_no_review(world, work) -> None:
+    work.alert()
+    world.clock.advance(100.0)
+    world("purge", "--older-than", "0")
+    work.alert()
+    found = told(world)
+    assert (found["alerts"], found["pending"], found["lapsed"], found["purged"]) == (2, 1, 1, 1)
+    assert len(world("review", "list", "--json").json) == found["pending"]
 
 
 def test_of_one_camera_and_of_other_days(world, work) -> None:

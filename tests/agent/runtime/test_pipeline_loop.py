@@ -49,6 +49,10 @@ def test_the_listed_man_raises_one_alert_on_disk_told_and_audited(rig: Rig) -> N
     assert kind == "alert"
     assert fields["event"] == firsts[0].id
     assert "entry" not in fields  # a stolen log tells nobody's id
+    assert "match" not in fields
+    rig.show(MAN, 30.0)
+    updates = [fields for kind, fields in rig.ledger.records[2:] if kind == "alert"]
+    assert {fields.get("match") for fields in updates} == {firsts[0].id}
 
 
 def test_an_alert_says_where_the_camera_is_when_that_is_known(rig: Rig) -> None:
