@@ -31,9 +31,9 @@ _STYLE: Final = (
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _MOST_DAYS: Final = 366
 _ALERTS: Final = (
-    "<p>Cameras keep an alert until the agency has it. So fewer may have reached the agency than were "
-    "raised: some wait on a camera without a network, or were deleted there. More have only where "
-    "the agency counts cameras that this report does not.</p>"
+    "<p>Cameras keep an alert until the agency has it. So fewer may have reached the agency than "
+    "were raised: some wait on a camera without a network, or were deleted there. More have only "
+    "where the agency counts cameras that this report does not.</p>"
 )
 
 

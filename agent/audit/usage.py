@@ -92,6 +92,7 @@ class Usage:
     versions: of the program.
     searches: photographs searched by hand: uses, images, faces, matches.
     lost: events and records that gaps tell of.
+    agency: whose camera it was last; empty where the log does not say.
     stops: times that the monitor of false alerts ended a use.
     resets: times that the agency reset it.
     """
@@ -108,6 +109,7 @@ class Usage:
     versions: set[str] = field(default_factory=set)
     searches: Counter[str] = field(default_factory=Counter)
     lost: int = 0
+    agency: str = ""
     stops: int = 0
     resets: int = 0
 
@@ -189,6 +191,8 @@ class _Fold:
         before = self._policy
         if kind in ("arm", "policy"):
             self._policy = fields.get("policy", before)
+        if kind in ("provision", "checkpoint") and at < self._period.end:
+            self._usage.agency = fields.get("agency", self._usage.agency)
         if kind in ("start", "models", "arm", "list"):
             self._before[kind] = fields
         if not self._period.first <= at < self._period.end:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,11 +76,16 @@ def run(args: argparse.Namespace, context: Context) -> int:
     logs = [AuditLog(folder, context.clock) for folder in folders]
     known = _known(args, context)
     found, usage = [_verified(log, known) for log in logs], Usage()
+    _require_different(logs, found)
     unused = set(known) - {one.signer for one in found} - {""}
     if args.anchors and unused:
         raise DataError("--anchors: a file is of another camera than these logs")
+    agencies: dict[str, AuditLog] = {}
     for log in logs:
-        usage.add(usage_of((json.loads(line) for line in log.lines()), period))
+        one = usage_of((json.loads(line) for line in log.lines()), period)
+        usage.add(one)
+        agencies.setdefault(one.agency, log)
+    agency = _agency(agencies, context)
     policies, now = _policies(args, context, usage)
     given = Inputs(
         usage=usage,
@@ -89,9 +94,9 @@ def run(args: argparse.Namespace, context: Context) -> int:
         manifest=manifest(),
         policies=policies,
         now=now,
-        agency=_agency(context),
+        agency=agency,
         audit_mb=context.config.audit.total_mb,
-        hub=None if args.hub is None else _hub(args.hub, args.first, args.last),
+        hub=None if args.hub is None else _hub(args, agency),
         monitor=None if args.folder else _monitor(context),
         fragmentation=context.config.monitor.fragmentation,
     )
@@ -117,7 +122,23 @@ def _verified(log: AuditLog, known: Mapping[str, Trust]) -> ChainReport:
         found = log.verify(known[found.signer])
     if not found.intact:
         raise DataError(f"{log.path}: the audit log was changed: {found.problem}")
+    if not found.records:
+        raise DataError(f"{log.path}: no record in it: it was emptied, or never written")
     return found
+
+
+def _require_different(logs: Sequence[AuditLog], found: Sequence[ChainReport]) -> None:
+    """Each camera counts once."""
+    seen: dict[str, AuditLog] = {}
+    for log, report in zip(logs, found, strict=True):
+        first = json.loads(next(iter(log.lines())))["hash"]
+        for mark in {report.signer, first} - {""}:
+            other = seen.setdefault(mark, log)
+            if other is not log:
+                raise DataError(
+                    f"{log.path.parent} is a log of the same camera as {other.path.parent}: the "
+                    "same one, an older copy or a fork; give one of them, with --anchors of it"
+                )
 
 
 def _policies(
@@ -174,19 +195,31 @@ def _monitor(context: Context) -> tuple[FpirCounts | None, bool]:
     return counts, bool(crossed)
 
 
-def _agency(context: Context) -> str:
+def _agency(logs: Mapping[str, AuditLog], context: Context) -> str:
+    """The one that the logs name; else that of this camera."""
+    first, *others = sorted(set(logs) - {""}) or [""]
+    if others:
+        raise DataError(
+            f"{logs[first].path.parent} is of {first}, {logs[others[0]].path.parent} of "
+            f"{others[0]}: a report is of one agency"
+        )
+    if first:
+        return first
     if context.provisioned:
         return read_identity(context.keys_dir).agency
     return context.config.device.agency
 
 
-def _hub(path: Path, first: str, last: str) -> HubReport:
+def _hub(args: argparse.Namespace, agency: str) -> HubReport:
+    path = args.hub
     try:
         hub = HubReport.model_validate_json(read_at_most(path, _MOST))
     except ValidationError:
         raise DataError(f"{path}: not a report of `bodycam-hub report --events --json`") from None
-    if (hub.first, hub.last) != (first, last):
+    if (hub.first, hub.last) != (args.first, args.last):
         raise UsageError(f"{path}: is of {hub.first} to {hub.last}; make one of the same days")
+    if hub.agency != agency:
+        raise DataError(f"{path}: is of {hub.agency}, and the logs are of {agency}")
     return hub
 
 
@@ -210,7 +243,8 @@ def _lines(report: AccountabilityReport) -> list[str]:
         f"{report.agency}, {report.first} to {report.last}, version {', '.join(report.versions)}",
         (
             f"armed {use.uses} times, {use.hours_armed:g} hours; about {report.subjects.about} "
-            f"people passed; {report.alerts} alerts, {report.updates} updates; {sum(report.refusals.values())} refusals"
+            f"people passed; {report.alerts} alerts, {report.updates} updates; "
+            f"{sum(report.refusals.values())} refusals"
         ),
     ]
     lines += [f"{one.role} {one.name or '?'} {one.sha256[:12]}" for one in report.networks]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
@@ -74,8 +75,8 @@ def hub_file(path, **changes):
     tree = {
         "agency": "example-pd", "first": "2027-01-15", "last": "2027-01-17",
         "made": "2027-02-01T00:00:00.000Z", "alerts": 12, "updates": 3, "test_alerts": 1,
-        "gaps": 0, "confirmed": 8, "rejected": 2, "pending": 2, "lapsed": 0, "purged": 0, "by_day": [],
-        "refused": {}, "holds": 0, "forks": 0, "log_records": 0, "log_head": None,
+        "gaps": 0, "confirmed": 8, "rejected": 2, "pending": 2, "lapsed": 0, "purged": 0,
+        "by_day": [], "refused": {}, "holds": 0, "forks": 0, "log_records": 0, "log_head": None,
     }  # fmt: skip
     path.write_text(HubReport.model_validate(tree | changes).model_dump_json())
     return path
@@ -361,6 +362,49 @@ def test_several_cameras_are_one_sum(agent, tmp_path, capsys):
     assert [one["list"] for one in told["lists"]] == ["L-1", "L-2"]
     assert told["versions"] == ["0.1.0", "0.2.0", "0.3.0"]
     assert len(told["logs"]) == 2
+
+
+def test_a_camera_counts_once(agent, tmp_path, capsys):
+    first = agent.context().audit().path.parent
+    elsewhere = Commands(tmp_path / "none", capsys)
+    words = ("report", *DAYS, "--folder", first, "--folder")
+    with pytest.raises(DataError, match="is a log of the same camera as"):
+        elsewhere(*words, first)
+    fork = shutil.copytree(first, tmp_path / "fork")
+    AuditLog(fork, agent.clock).append("stop", reason="another end")
+    AuditLog(fork, agent.clock).checkpoint(key_of(device="PLANTED-device"))
+    with pytest.raises(DataError, match="the same one, an older copy or a fork"):
+        elsewhere(*words, fork)
+    unsigned = AuditLog(tmp_path / "unsigned", agent.clock)
+    unsigned.append("start", version="0.1.0", session=1)
+    shutil.copytree(unsigned.path.parent, tmp_path / "again")
+    with pytest.raises(DataError, match="same camera"):
+        elsewhere(
+            "report", *DAYS, "--folder", tmp_path / "unsigned", "--folder", tmp_path / "again"
+        )
+
+
+def test_the_agency_is_that_of_the_logs(agent, tmp_path, capsys):
+    first = agent.context().audit().path.parent
+    elsewhere = Commands(tmp_path / "none", capsys)
+    words = ("report", *DAYS, "--folder", first)
+    assert elsewhere(*words, "--json").json["agency"] == "example-pd"
+    hub = hub_file(tmp_path / "hub.json", agency="other-pd")
+    with pytest.raises(DataError, match="is of other-pd, and the logs are of example-pd"):
+        elsewhere(*words, "--hub", hub)
+    other = AuditLog(tmp_path / "other", agent.clock)
+    agent.clock.wall_now = 1_800_000_000.0
+    other.append("provision", agency="other-pd", device="CAM-9")
+    with pytest.raises(DataError, match="a report is of one agency"):
+        elsewhere(*words, "--folder", other.path.parent)
+    early = ("report", "--from", "2027-01-10", "--to", "2027-01-11", "--folder", first, "--json")
+    assert elsewhere(*early).json["agency"] == "field-test"  # nothing tells
+
+
+def test_an_emptied_log_is_not_reported_on(agent):
+    agent.context().audit().path.write_bytes(b"")
+    with pytest.raises(DataError, match="it was emptied"):
+        agent("report", *DAYS)
 
 
 def test_each_log_is_held_against_its_own_anchors(agent, tmp_path, capsys):
