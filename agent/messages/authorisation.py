@@ -26,7 +26,8 @@ URGENT_S: Final = 24 * 3600.0
 
 AuthorisationId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 """Opaque; fit to be part of a file's name."""
-Line = Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Why = Literal["ended", "quashed", "rejected", "found", "mistaken", "other"]
+"""Of a revocation. Codes, since it is published: words that may name somebody belong elsewhere."""
 
 
 class _Wire(BaseModel):
@@ -101,14 +102,14 @@ class Revocation(_Wire):
 
     Attributes:
         authorisation: its id.
-        reason: for the audit log.
+        reason: a code.
         at: when it was revoked or rejected.
     """
 
     format: Literal["bodycam.revocation.v1"] = REVOCATION_FORMAT
     agency: Slug
     authorisation: AuthorisationId
-    reason: Line = ""
+    reason: Why = "other"
     at: IsoUtc
     signer: Signer
     signature: SignatureText

@@ -25,7 +25,7 @@ from agent.hub.purge import Purged, purge
 from agent.hub.served import say_behind
 from agent.hub.station import station_of
 from agent.messages import iso_utc
-from agent.messages.authorisation import Authorisation, Revocation
+from agent.messages.authorisation import Authorisation, Revocation, Why
 from agent.messages.policy import Kind
 from agent.policy.grants import grant_of
 
@@ -40,7 +40,7 @@ _EXAMPLES = """examples:
   bodycam-hub authorise create --id W-9 --type warrant --list wanted --device CAM-7 --hours 4 \\
       --role magistrate --reference 27-118 --area "market=51.482,-3.181;51.482,-3.176;51.479,-3.178"
   bodycam-hub authorise confirm EX-4
-  bodycam-hub authorise revoke W-9 --reason "quashed" --mqtt-host broker.example
+  bodycam-hub authorise revoke W-9 --reason quashed --mqtt-host broker.example
   bodycam-hub authorise list
 
 Cameras take it with their next sync; with a broker named, at once. An urgent one ends 24 hours
@@ -79,7 +79,12 @@ def register(subparsers: Any) -> None:
     add_broker_options(create)
     confirm = actions.add_parser("confirm", help="an urgent one", epilog=_EXAMPLES)
     revoke = actions.add_parser("revoke", help="for good; also: reject", epilog=_EXAMPLES)
-    revoke.add_argument("--reason", default="", metavar="TEXT", help="for the logs of the cameras")
+    revoke.add_argument(
+        "--reason",
+        choices=get_args(Why),
+        default="other",
+        help="is published with it, hence a code (default: other)",
+    )
     for one in (confirm, revoke):
         one.add_argument("id", metavar="ID")
         add_broker_options(one)

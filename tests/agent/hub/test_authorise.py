@@ -147,6 +147,21 @@ def test_revoked_is_for_good(office: HubWorld) -> None:
     assert again["at"] == told["at"]
 
 
+def test_why_it_was_revoked_is_no_free_text(office: HubWorld) -> None:
+    """It is published: whoever stores the files can read it."""
+    created(office)
+    with pytest.raises(UsageError, match="invalid choice"):
+        office("authorise", "revoke", "W-1", "--reason", "Hans Muster was found")
+    assert "W-1" in [one["id"] for one in _listed(office) if one["state"] == "valid"]
+    office("authorise", "revoke", "W-1")
+    assert [one["reason"] for one in _listed(office)] == ["other"]
+
+
+def _listed(office: HubWorld) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = office("authorise", "list", "--json").json["authorisations"]
+    return found
+
+
 def test_what_is_long_over_is_no_longer_listed(office: HubWorld) -> None:
     created(office)
     office("authorise", "revoke", "OLD-1")
