@@ -110,7 +110,11 @@ def audit(context: Context, _: Machine) -> Finding:
     if not report.intact:
         mend = "keep a copy, tell the agency: bodycam-agent audit verify --anchors ..."
         return failed("audit log", f"was changed: {report.problem}", mend, Exit.DATA)
-    return Finding("audit log", "OK", f"{report.records} records, none changed")
+    if not report.records:
+        mend = "keep a copy, tell the agency: bodycam-agent audit verify --anchors ..."
+        return failed("audit log", "no record in it: it was emptied", mend, Exit.DATA)
+    signed = f"{report.records} records, {report.unsigned} of them not signed for yet"
+    return Finding("audit log", "OK", signed)
 
 
 def false_alerts(context: Context, _: Machine) -> Finding:

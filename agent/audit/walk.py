@@ -44,10 +44,13 @@ class ChainReport:
         first: number of the first record that is there.
         records: intact records from there on.
         head: the last of them.
-        problem: why the chain is broken after them; empty when it is whole.
+        problem: why the log is not whole; empty when it is.
+        linked: every record that is there follows from the one before; what is wrong, if anything
+            is, is what is not there, or who signed it.
         torn: the log ends in an unfinished line, as a loss of power leaves it. By itself that is
             no sign of tampering.
         protected: the last record that a checkpoint covers; -1: none.
+        protected_at: time of that checkpoint, as the record has it; empty without one.
         signer: public key of that checkpoint, hexadecimal; empty without one.
         anchored: the last record that an anchor covers; -1: none.
     """
@@ -58,12 +61,20 @@ class ChainReport:
     problem: str
     torn: bool
     protected: int = -1
+    protected_at: str = ""
     signer: str = ""
     anchored: int = -1
+    linked: bool = True
 
     @property
     def intact(self) -> bool:
         return not self.problem
+
+    @property
+    def unsigned(self) -> int:
+        """Records after the last checkpoint: linked only."""
+        checkpoint = self.protected + 1 if self.protected >= 0 else self.first - 1
+        return self.head.seq - checkpoint
 
 
 def verify(lines: Iterable[bytes], check: Verify, trust: Trust | None = None) -> ChainReport:
@@ -99,7 +110,7 @@ class _Walk:
         self._head = Link()
         self._next_stretch = 0
         self._protected = -1
-        self._signer = ""
+        self._signer = self._signed_at = ""
         self._anchored = -1
         self._given_up = self._given_up_unsigned = -1
 
@@ -136,7 +147,7 @@ class _Walk:
 
     def report(self, why: str) -> ChainReport:
         """The record after the head is not what must come there."""
-        return self._said(f"record {self._head.seq + 1}: {why}")
+        return self._said(f"record {self._head.seq + 1}: {why}", linked=False)
 
     def _begin(self, record: Mapping[str, Any]) -> None:
         """Usually record 0; after a `prune`, a checkpoint, whose place must be taken on trust
@@ -156,6 +167,7 @@ class _Walk:
             raise ValueError("this checkpoint does not begin where the one before it ended")
         self._next_stretch = record["seq"]
         self._protected, self._signer = record["seq"] - 1, key
+        self._signed_at = record["time"]
         self._given_up = self._given_up_unsigned
 
     def _anchor(self) -> None:
@@ -166,7 +178,7 @@ class _Walk:
             raise ValueError(f"record {self._head.seq} is not the one that the hub knows")
         self._anchored = self._head.seq
 
-    def _said(self, problem: str, *, torn: bool = False) -> ChainReport:
+    def _said(self, problem: str, *, torn: bool = False, linked: bool = True) -> ChainReport:
         first = self._first or 0
         return ChainReport(
             first=first,
@@ -175,6 +187,8 @@ class _Walk:
             problem=problem,
             torn=torn,
             protected=self._protected,
+            protected_at=self._signed_at,
             signer=self._signer,
             anchored=self._anchored,
+            linked=linked,
         )

@@ -30,9 +30,10 @@ _EXAMPLES: Final = """examples:
   bodycam-agent audit show --kind arm --kind disarm --since 2026-03-01 --json
 
 verify exits with 65 when a record before the last checkpoint was changed, removed, put in or moved.
-What comes after that checkpoint, and whether the end was cut off or the whole disk put back to an
-older state, only the hub's anchors show. A line torn by a loss of power is told apart and is no
-failure. How to check a log without this program: agent/docs/audit-format.md.
+What comes after that checkpoint is linked only, and is counted. Whether the end was cut off or the
+whole disk put back to an older state, only the hub's anchors show. A line torn by a loss of power
+is told apart and is no failure. How to check a log without this program:
+agent/docs/audit-format.md.
 """
 
 
@@ -73,6 +74,8 @@ def _verify(args: argparse.Namespace, context: Context, log: AuditLog) -> int:
                 "first": report.first,
                 "head": report.head.hash,
                 "protected": report.protected if report.protected >= 0 else None,
+                "protected_at": report.protected_at or None,
+                "unsigned": report.unsigned,
                 "signer": report.signer or None,
                 "signer_known": bool(report.signer) and report.signer == trust.key,
                 "anchored": report.anchored if report.anchored >= 0 else None,
@@ -81,9 +84,12 @@ def _verify(args: argparse.Namespace, context: Context, log: AuditLog) -> int:
             }
         )
     else:
-        sys.stdout.write("\n".join(_sentences(report, trust)) + "\n")
+        sys.stdout.writelines(f"{line}\n" for line in _sentences(report, trust))
     if not report.intact:
         say(f"bodycam-agent: {log.path}: the audit log was changed: {report.problem}")
+        return int(Exit.DATA)
+    if not report.records:
+        say(f"bodycam-agent: {log.path}: no record in it: it was emptied, or never written")
         return int(Exit.DATA)
     return int(Exit.OK)
 
@@ -103,17 +109,31 @@ def _trust(args: argparse.Namespace, context: Context) -> Trust:
 
 
 def _sentences(report: ChainReport, trust: Trust) -> list[str]:
-    torn = "; its last line is unfinished, as a loss of power leaves it" if report.torn else ""
-    if not report.intact:
+    if not report.linked:
         return [f"{report.records} records are intact, then the chain is broken"]
-    said = [f"{report.records} records, none changed{torn}; head {report.head.hash}"]
+    if not report.records:
+        return []
+    torn = "; its last line is unfinished, as a loss of power leaves it" if report.torn else ""
+    said = [
+        f"{report.records} records, each follows from the one before{torn}; head {report.head.hash}"
+    ]
+    if not report.intact:
+        return [*said, "yet the log is not whole"]
     if report.first:
         said.append(
             f"records 0 to {report.first - 1} were given up for room, as the log itself says"
         )
     if report.protected < 0:
         return [*said, "no checkpoint yet: whoever can write the file can still rewrite all of it"]
-    said.append(f"signed for up to record {report.protected} with key {report.signer}")
+    said.append(
+        f"signed for up to record {report.protected} at {report.protected_at} with key "
+        f"{report.signer}: nothing up to there was changed"
+    )
+    if report.unsigned:
+        said.append(
+            f"{report.unsigned} records after that are linked only: whoever can write the file "
+            "could have written them anew, or cut off others"
+        )
     if not trust.key:
         said.append("compare that key with what the agency has of this device")
     if trust.anchors:
@@ -139,8 +159,14 @@ def _show(args: argparse.Namespace, context: Context, log: AuditLog) -> int:
     for record in chosen:
         seq, time, kind = (record.get(key, "?") for key in ("seq", "time", "kind"))
         fields = json.dumps(record.get("fields", {}))  # escapes what a terminal would obey
-        sys.stdout.write(f"{seq!a:>6} {time!a} {kind!a} {fields}\n")
+        sys.stdout.write(f"{seq!a:>6} {_plain(time)} {_plain(kind)} {fields}\n")
     return int(Exit.OK)
+
+
+def _plain(value: object) -> str:
+    """Without quotes; of a damaged record as it must be shown lest the terminal obeys it."""
+    text = str(value)
+    return text if re.fullmatch(r"[A-Za-z0-9:.-]{1,40}", text) else f"{value!a}"
 
 
 def _wanted(record: dict[str, Any], kinds: list[str] | None, since: str) -> bool:

@@ -285,7 +285,7 @@ def test_kills_at_any_moment_leave_a_whole_log_that_only_grows(tmp_path):
         log = AuditLog(tmp_path, FakeClock())
         report = log.verify()
         assert report.intact, report.problem
-        assert f"whole up to record {report.head.seq}," in script().check(whole(log))
+        assert f"whole up to record {report.head.seq};" in script().check(whole(log))
         assert report.head.seq >= head
         head = report.head.seq
     assert report.first > 0

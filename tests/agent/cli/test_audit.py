@@ -12,6 +12,8 @@ from agent.errors import DataError, MissingFileError, UsageError
 from tests.support.auditing import SCRIPT, key_of, sample_log
 from tests.support.commands import Commands
 
+TIME = "2027-01-15T08:00:04.000Z"
+
 
 @pytest.fixture
 def agent(tmp_path, capsys):
@@ -32,10 +34,11 @@ def test_a_whole_log(agent):
     head = agent.context().audit().verify().head.hash
     assert said.json == {
         "intact": True, "records": 3, "first": 0, "head": head, "protected": None, "signer": None,
+        "protected_at": None, "unsigned": 3,
         "signer_known": False, "anchored": None, "torn": False, "problem": "",
     }  # fmt: skip
     told = agent("audit", "verify").out.splitlines()
-    assert told[0] == f"3 records, none changed; head {head}"
+    assert told[0] == f"3 records, each follows from the one before; head {head}"
     assert told[1].startswith("no checkpoint yet")
 
 
@@ -54,7 +57,7 @@ def test_a_torn_line_is_told_apart(agent):
     path.write_bytes(path.read_bytes()[:-9])
     said = agent("audit", "verify")
     assert said.code == 0
-    assert "2 records, none changed; its last line is unfinished" in said.out
+    assert "2 records, each follows from the one before; its last line is unfinished" in said.out
 
 
 @pytest.mark.parametrize("action", ["verify", "show"])
@@ -67,7 +70,7 @@ def test_show(agent):
     shown = agent("audit", "show", "--json").json
     assert [one["fields"]["version"] for one in shown] == [0, 1, 2]
     lines = agent("audit", "show", "--last", "2").out.splitlines()
-    assert [line.split()[0] for line in lines] == ["1", "2"]
+    assert [line.split()[:3:2] for line in lines] == [["1", "remove"], ["2", "remove"]]
     assert '{"list": "l-1", "version": 2}' in lines[-1]
     with pytest.raises(UsageError):
         agent("audit", "show", "--last", "0")
@@ -109,9 +112,44 @@ def test_a_copy_verifies_anywhere_by_command_and_by_script(tmp_path, capsys):
     said = commands("audit", "verify", "--folder", copy, "--key", key, "--json").json
     assert said["signer_known"]
     assert "compare that key" in commands("audit", "verify", "--folder", copy).out
-    assert by_script(copy, key) == (
-        0, f"whole up to record 6, signed for up to record 4 with key {key}\n"
-    )  # fmt: skip
+    signed = f"signed for up to record 4 of {TIME} with key {key}"
+    assert by_script(copy, key) == (0, f"whole up to record 6; {signed}; 1 records after\n")
+    told = commands("audit", "verify", "--folder", copy).out
+    assert f"signed for up to record 4 at {TIME} with key {key}: nothing up to there was" in told
+    assert "1 records after that are linked only" in told
+
+
+def test_an_emptied_log_is_not_whole(tmp_path, capsys):
+    log = sample_log(tmp_path / "audit")
+    log.path.write_bytes(b"")
+    said = Commands(tmp_path / "none", capsys)("audit", "verify", "--folder", log.path.parent)
+    assert (said.code, said.out) == (65, "")
+    assert "no record in it: it was emptied" in said.err
+    assert by_script(log.path.parent) == (1, "NOT WHOLE: there is no record in it\n")
+
+
+def test_the_script_says_what_it_cannot_check(tmp_path):
+    log = sample_log(tmp_path / "audit")
+    folder, text = log.path.parent, tmp_path / "text"
+    text.write_text("[]")
+    (tmp_path / "noise").write_bytes(b"\xff")
+    for words in ((), (tmp_path,), (folder, tmp_path / "none.json"), (folder, text),
+                  (folder, tmp_path / "noise")):  # fmt: skip
+        code, said = by_script(*words)
+        assert (code, "CANNOT CHECK: " in said) == (2, True)
+        assert "Traceback" not in said
+
+
+def test_the_script_takes_anchors_by_any_name_and_tells_of_a_damaged_line(tmp_path):
+    log = sample_log(tmp_path / "audit")
+    anchors = anchors_file(log, tmp_path / "anchors")
+    assert by_script(log.path.parent, anchors)[0] == 0
+    with log.path.open("ab") as stream:
+        stream.write(b"garbage\n")
+    code, said = by_script(log.path.parent)
+    assert code == 1
+    assert said.startswith("NOT WHOLE: record 7 is damaged")
+    assert "Traceback" not in said
 
 
 def test_a_cut_end_is_found_with_the_hubs_file(tmp_path, capsys):
@@ -127,6 +165,8 @@ def test_a_cut_end_is_found_with_the_hubs_file(tmp_path, capsys):
     said = commands(*words)
     assert said.code == 65
     assert "the hub knows it up to record 4, but it ends with 2" in said.err
+    assert "3 records, each follows from the one before" in said.out
+    assert "broken" not in said.out
     assert by_script(log.path.parent, anchors) == (
         1, "NOT WHOLE: the end is missing: the hub knows more of it\n"
     )  # fmt: skip
