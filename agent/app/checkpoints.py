@@ -45,7 +45,7 @@ def anchoring(
         file_bytes=int(config.audit.file_mb * _MB),
         total_bytes=int(config.audit.total_mb * _MB),
     )
-    return Anchoring(
+    made = Anchoring(
         context.audit(),
         partial(_key, context, config, vault),
         None if vault is None else partial(_publish, outbox, notify),
@@ -54,6 +54,8 @@ def anchoring(
         clock=context.clock,
         log=context.log,
     )
+    board.listen(lambda condition, _: made.is_armed(condition.armed))
+    return made
 
 
 def device_key(vault: Vault) -> CheckpointKey:

@@ -85,6 +85,14 @@ class Anchoring:
         self._size = -1
         self._due = Monotonic(clock.monotonic())
         self._trouble = ""
+        self._was_armed = False
+        self._use_ended = threading.Event()
+
+    def is_armed(self, armed: bool) -> None:
+        """To be told of every change: what a use has recorded is signed for when it ends."""
+        if self._was_armed and not armed:
+            self._use_ended.set()
+        self._was_armed = armed
 
     def upkeep(self) -> None:
         """To be called every few seconds: a checkpoint, if it is time for one."""
@@ -103,18 +111,21 @@ class Anchoring:
                 self._complain(" ".join(str(error).split()))
 
     def _look(self) -> None:
-        now, size = self._clock.monotonic(), self._audit.size()
-        if size == self._size and now < self._due:
+        now, size, ended = self._clock.monotonic(), self._audit.size(), self._use_ended.is_set()
+        if size == self._size and now < self._due and not ended:
             return
+        self._use_ended.clear()
         try:
             new = self._audit.head().seq - self._signed
-            if new >= self._limits.records or (now >= self._due and (new > 0 or self._armed())):
+            due = now >= self._due and (new > 0 or self._armed())
+            if new >= self._limits.records or due or (ended and new > 0):
                 self._sign(now)
                 self._give_up_old_files()
-        except RefusedError:  # locked: signed for once it is open
-            return
         except (BodycamError, ValueError) as error:  # alerts matter more than this
-            self._complain(" ".join(str(error).split()))
+            if ended:
+                self._use_ended.set()
+            if not isinstance(error, RefusedError):  # locked: signed for once it is open
+                self._complain(" ".join(str(error).split()))
             return
         self._size, self._trouble = self._audit.size(), ""
 

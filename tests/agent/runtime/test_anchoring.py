@@ -90,6 +90,29 @@ def test_many_records_do_not_wait(world):
     assert world.signed == [0, 11]
 
 
+def test_every_use_is_signed_for_when_it_ends_however_short(world):
+    world.record()
+    world.later(0)
+    world.anchoring.is_armed(True)
+    world.record()  # a look between the record of the end and the word of it
+    world.later(2)
+    world.anchoring.is_armed(False)
+    assert world.signed == [0]
+    world.later(2)
+    assert world.signed == [0, 2]
+    world.anchoring.is_armed(False)
+    world.record()
+    world.later(2)
+    assert world.signed == [0, 2]  # nobody was looked for
+    world.anchoring.is_armed(True)
+    world.locked = True
+    world.anchoring.is_armed(False)
+    world.later(2)
+    world.locked = False
+    world.later(2)
+    assert world.signed == [0, 2, 4]
+
+
 def test_a_locked_device_signs_once_it_is_open(world):
     world.locked = True
     world.record()
