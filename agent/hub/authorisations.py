@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -17,6 +18,7 @@ from agent.hub.typed import checked
 from agent.messages import iso_utc
 from agent.messages.authorisation import (
     Authorisation,
+    AuthorisedBy,
     Revocation,
     authorisation_target,
     revocation_target,
@@ -29,6 +31,7 @@ from agent.values import Wall
 _Document = TypeVar("_Document", Authorisation, Revocation)
 ROLE: Final = "authorisations"
 _UNSIGNED: Final = {"signer": "0" * 32, "signature": "A" * 86 + "=="}
+_SOMEBODY: Final = {"role": "somebody", "reference": "x"}
 _DAY_S: Final = 86_400.0
 _KEEP_ENDED_S: Final = 7 * _DAY_S
 _KEEP_REVOKED_S: Final = 400 * _DAY_S
@@ -79,15 +82,42 @@ def create(hub: Hub, values: Mapping[str, Any], *, now: float) -> Authorisation:
         UsageError: a value is not what it must be, or the id was used.
         RefusedError: the policy does not allow it, or it is for no camera that is known.
         BodycamError: as `Repository.publish`.
+        Each tells everything that is wrong, one a line.
     """
     register = register_of(hub)
+    problems: list[UsageError | RefusedError] = []
+    by = values["authorised_by"]
+    with _noted(problems):
+        checked(AuthorisedBy, by)
     fixed = {"agency": hub.agency, "version": 1, "confirmed": False, "issued": iso_utc(now)}
-    document = checked(Authorisation, {**values, **fixed, **_UNSIGNED})
-    if document.id in register.valid or document.id in register.revoked:
-        raise UsageError(f"authorisation {document.id}: there is one of this id already")
-    _require_known(hub, document.scope.devices)
-    _check(document, in_force(hub), now)
+    rest = {**values, **fixed, **_UNSIGNED, "authorised_by": _SOMEBODY if problems else by}
+    document: Authorisation | None = None
+    with _noted(problems):
+        document = checked(Authorisation, rest)
+    with _noted(problems):
+        _require_known(hub, values["scope"]["devices"])
+    if document is not None:
+        with _noted(problems):
+            _require_unused(register, document.id)
+        with _noted(problems):
+            _check(document, in_force(hub), now)
+    if document is None or problems:
+        raise type(problems[0])("\n".join(map(str, problems)))
     return _publish(hub, register, document, now)
+
+
+@contextlib.contextmanager
+def _noted(problems: list[UsageError | RefusedError]) -> Iterator[None]:
+    """What is wrong is told together with the rest."""
+    try:
+        yield
+    except (UsageError, RefusedError) as error:
+        problems.append(error)
+
+
+def _require_unused(register: Register, name: str) -> None:
+    if name in register.valid or name in register.revoked:
+        raise UsageError(f"authorisation {name}: there is one of this id already")
 
 
 def confirm(hub: Hub, name: str, *, now: float) -> Authorisation:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from agent.errors import DataError, UsageError
+from agent.errors import DataError, RefusedError, UsageError
 from agent.hub.changes import Mask, chosen, difference, with_changes
 from agent.hub.gather import Gathered
 from agent.hub.near_duplicates import Found, near_duplicates
@@ -65,7 +65,7 @@ class Composer:
         old, new = present.stored, self.gathered
         if new is not None and self.whole:
             if new.columns is None:
-                raise DataError("no photograph was good enough: nothing to publish")
+                raise _nothing(new)
             return new.columns, new.space
         if not present.stored.version and new is None:
             raise UsageError("the list is new: say what it holds, with --photos or --vectors")
@@ -94,6 +94,19 @@ class Composer:
         small = (one.ref.name for one in layout if one.ref.length < SMALL * MAX_SHARD)
         names = frozenset(small) if self.compact else frozenset()
         return Rewrite(self.rekey, self.compact, names if len(names) > 1 else frozenset())
+
+
+def _nothing(new: Gathered) -> DataError | RefusedError:
+    """Why a whole list would be empty."""
+    over = f"the time (not_after) of {new.over} entries is over"
+    rejected = by_reason(new.enrolment.rejected) if new.enrolment else {}
+    if not rejected:
+        return RefusedError(f"nothing to publish: {over}")
+    why = ", ".join(f"{count} {one.replace('_', ' ')}" for one, count in sorted(rejected.items()))
+    bad = f"no photograph was good enough ({why})"
+    return DataError(
+        f"nothing to publish: {f'{over}, and of the others ' if new.over else ''}{bad}"
+    )
 
 
 def _new(old: Columns, columns: Columns) -> Mask:

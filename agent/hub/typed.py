@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -16,11 +17,15 @@ Model = TypeVar("Model", bound=BaseModel)
 _GROUP: Final = 4
 _LINE: Final = 8
 _DAY_S: Final = 86_400.0
+_SHOWN: Final = 5
 _ID: Final = "letters, digits, `.`, `-` and `_`, at most 64, and a letter or digit first"
 _PATTERNS: Final = {
     "device": _ID,
     "agency": _ID,
     "url": "write https://HOST/PATH (or http://), without spaces",
+    "role": "--role is an office, never a name: 2 to 40 lower case letters, digits and hyphens, a "
+    "letter first, such as duty-inspector",
+    "reference": "--reference is letters, digits and `_.:/-`, at most 64, without spaces",
 }
 _URL: Final = TypeAdapter(Url)
 
@@ -49,16 +54,17 @@ def read_message(path: Path, kind: type[Model]) -> Model:
         raise DataError(f"{path}: no {_words(kind)}: {first_problem(error)}") from None
 
 
-def checked(kind: type[Model], values: dict[str, object]) -> Model:
+def checked(kind: type[Model], values: Mapping[str, object]) -> Model:
     """A message from what was typed.
 
     Raises:
-        UsageError: a value is not what it must be.
+        UsageError: values are not what they must be, one a line.
     """
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise UsageError(first_problem(error)) from None
+        found = error.errors(include_url=False)
+        raise UsageError("\n".join(map(_problem, found[:_SHOWN]))) from None
 
 
 def write_message(path: Path, message: BaseModel, *, when: float) -> None:
@@ -72,7 +78,10 @@ def write_message(path: Path, message: BaseModel, *, when: float) -> None:
 
 def first_problem(error: ValidationError) -> str:
     """The first of pydantic's findings, in one line."""
-    one = error.errors(include_url=False, include_input=False)[0]
+    return _problem(error.errors(include_url=False)[0])
+
+
+def _problem(one: Any) -> str:
     place = ".".join(str(part) for part in one["loc"])
     said = str(one["msg"]).removeprefix("Value error, ")
     if one["type"] == "json_invalid":

@@ -33,7 +33,7 @@ MAX_WALL = 32503680000.0
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TIME = re.compile(
-    r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{3}|\.\d{6})?)?([Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
+    r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d(:\d\d(\.\d{3}|\.\d{6})?)?([Zz]|[+-]\d\d:\d\d))?", re.ASCII
 )
 
 
@@ -65,7 +65,7 @@ def wall_time(value: object, *, end_of_day: bool = False) -> Wall:
     """Seconds since 1970 UTC from a number, an RFC 3339 time or a date.
 
     Args:
-        value: a time without an offset is taken as UTC.
+        value: a time of day needs `Z` or an offset: nobody shall guess whose evening it is.
         end_of_day: a bare date means the end of that day (UTC), not its start.
 
     Raises:
@@ -81,12 +81,12 @@ def _seconds(value: object, *, end_of_day: bool) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)
     text = str(value).strip()
-    wrong = f"{text[:40]!r} is not a time; write 2026-12-31 or 2026-12-31T18:00:00Z"
+    wrong = f"{text[:40]!r} is not a time with its zone; write 2026-12-31 or 2026-12-31T18:00:00Z"
     if not _TIME.fullmatch(text):
         raise ValueError(wrong)
     try:
         moment = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
-        if moment.tzinfo is None:
+        if moment.tzinfo is None:  # a date
             moment = moment.replace(tzinfo=timezone.utc)
         if end_of_day and _DATE.fullmatch(text):
             moment += timedelta(days=1)

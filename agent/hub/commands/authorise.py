@@ -36,7 +36,7 @@ _EXAMPLES = """examples:
   bodycam-hub authorise create --id MP-2031 --type missing-person --list missing --device CAM-7 \\
       --hours 8 --role superintendent --reference 2027/0117
   bodycam-hub authorise create --id EX-4 --type exigency --urgent --list wanted --all-devices \\
-      --hours 30 --role duty-inspector --reference log/884 --mqtt-host broker.example
+      --hours 8 --role duty-inspector --reference log/884 --mqtt-host broker.example
   bodycam-hub authorise create --id W-9 --type warrant --list wanted --device CAM-7 --hours 4 \\
       --role magistrate --reference 27-118 --area "market=51.482,-3.181;51.482,-3.176;51.479,-3.178"
   bodycam-hub authorise confirm EX-4
@@ -44,7 +44,8 @@ _EXAMPLES = """examples:
   bodycam-hub authorise list
 
 Cameras take it with their next sync; with a broker named, at once. An urgent one ends 24 hours
-after it was made unless it is confirmed. Revoking (also: rejecting) is for good: cameras stop and
+after it was made unless it is confirmed, which matters where the policy allows more
+(authorisations.max_hours). Revoking (also: rejecting) is for good: cameras stop and
 delete what they have found under it and not yet sent, the hub deletes what it has but for legal
 holds, and both logs show it. Who authorised it is an office and a reference, never a name. Exit
 codes: 66 none of this id, 69 a camera could not be told (it hears of it with its next sync), 77 the
@@ -209,8 +210,18 @@ def _list(args: argparse.Namespace, context: HubContext) -> int:
         print_json({"policy": policy.name, "authorisations": rows})
         return int(Exit.OK)
     for row in rows:
-        print(f"{row['id']:<20} {row['state']:<9} {row.get('type', '')}  {row.get('ends', '')}")
+        print(_line(row))
     return int(Exit.OK)
+
+
+def _line(row: dict[str, Any]) -> str:
+    """One authorisation, or the end of one, for people."""
+    begin = f"{row['id']:<20} {row['state']:<9}"
+    if row["state"] == "revoked":
+        return f"{begin} {row['at']}  {row['reason']}".rstrip()
+    pending = row["urgent"] and not row["confirmed"] and row["state"] != "over"
+    mark = "  URGENT, NOT CONFIRMED" if pending else ""
+    return f"{begin} {row['type']}  until {row['ends']}  {', '.join(row['devices'])}{mark}"
 
 
 def _rows(register: Register, now: float) -> Iterable[dict[str, Any]]:

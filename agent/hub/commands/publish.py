@@ -34,7 +34,9 @@ from agent.values import Wall
 from agent.watchlist.entries import wall_time
 
 _DAY_S: Final = 86_400.0
+_HOUR_S: Final = 3600.0
 _VALID_DAYS: Final = 7.0
+_VALID_HELP: Final = f"of the list (default: {_VALID_DAYS:g}, or the most that the policy allows)"
 _SHOWN: Final = 10
 _DESCRIPTION: Final = """\
 The next version of a list: made, signed, encrypted and put into the public folder.
@@ -104,7 +106,7 @@ def _register_grounds(parser: argparse.ArgumentParser) -> None:
 
 def _register_rest(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("how").add_argument
-    add("--valid-days", metavar="N", type=float, help=f"of the list (default: {_VALID_DAYS:g})")
+    add("--valid-days", metavar="N", type=float, help=_VALID_HELP)
     add("--list-not-after", metavar="TIME", help="end of the list, in place of --valid-days")
     add("--compact", action="store_true", help="rewrite shards with removed rows, and small ones")
     add("--rekey", action="store_true", help="every shard under a new key")
@@ -125,12 +127,14 @@ def run(args: argparse.Namespace, context: HubContext) -> int:
     with bars() as progress, open_desk(context, progress) as desk:
         _check_new(args, desk)
         begin = context.clock.wall()
-        desk.publisher.check_end(_end(args, begin), begin)
+        longest = desk.publisher.policy.max_list_age_s
+        desk.publisher.check_end(_end(args, begin, longest), begin)
         desk.ready()
         networks = shipped_networks(args.models_dir, context.state_dir, args.precision)
         gathered = _gathered(args, desk, networks, context.clock.wall(), progress)
         now = context.clock.wall()
-        composer = _composer(args, gathered, networks, now, progress)
+        end = _end(args, now, longest)
+        composer = _composer(args, gathered, networks, end, progress)
         return _issue(args, context, desk, composer, now)
 
 
@@ -184,8 +188,17 @@ def _issue(
     if several:
         say(several_line(several))
     if not refused:
+        _say_end(args, desk)
         say_behind(desk.hub, context)
     return int(Exit.DATA if refused else Exit.OK)
+
+
+def _say_end(args: argparse.Namespace, desk: Desk) -> None:
+    policy = desk.publisher.policy
+    given = args.valid_days is not None or args.list_not_after
+    if not given and policy.max_list_age_s < _VALID_DAYS * _DAY_S:
+        hours = policy.max_list_age_s / _HOUR_S
+        say(f"the list ends after {hours:g} hours, the most that the policy {policy.name} allows")
 
 
 def _more(some: Sequence[str]) -> str:
@@ -236,11 +249,11 @@ def _composer(
     args: argparse.Namespace,
     gathered: Gathered | None,
     networks: Networks,
-    now: float,
+    end: float,
     progress: Progress,
 ) -> Composer:
     return Composer(
-        _end(args, now),
+        end,
         gathered,
         whole=bool(args.photos or args.vectors),
         entries=args.remove,
@@ -252,13 +265,16 @@ def _composer(
     )
 
 
-def _end(args: argparse.Namespace, now: float) -> float:
+def _end(args: argparse.Namespace, now: float, longest: float) -> float:
+    """Of the list, wall seconds; `longest` is what the policy allows, seconds."""
     if args.list_not_after:
         try:
             return float(wall_time(args.list_not_after, end_of_day=True))
         except ValueError as error:
             raise UsageError(f"--list-not-after: {error}") from None
-    days = _VALID_DAYS if args.valid_days is None else args.valid_days
+    if args.valid_days is None:
+        return Wall(now + min(_VALID_DAYS * _DAY_S, longest))
+    days = args.valid_days
     if not (math.isfinite(days) and days > 0):
         raise UsageError("--valid-days: a number of days more than 0")
     return Wall(now + days * _DAY_S)

@@ -67,11 +67,36 @@ def test_what_cameras_get_is_signed_by_its_own_role(office: HubWorld) -> None:
 
 def test_no_name_of_anybody_fits(office: HubWorld) -> None:
     for role, reference in (("Jane Doe", "27/118"), ("magistrate", "of J. Doe")):
-        with pytest.raises(UsageError, match="authorised_by"):
+        with pytest.raises(UsageError, match=r"^(role: --role|reference: --reference) is"):
             office(
                 "authorise", "create", "--id", "W-1", "--type", "warrant", "--list", "wanted",
                 "--device", "CAM-7", "--hours", "8", "--role", role, "--reference", reference,
             )  # fmt: skip
+
+
+def test_everything_that_is_wrong_is_said_at_once(office: HubWorld) -> None:
+    with pytest.raises(UsageError) as caught:
+        office(
+            "authorise", "create", "--id", "W-1", "--type", "consent-test", "--list", "wanted",
+            "--device", "CAM-9", "--hours", "48", "--role", "x", "--reference", "of J. Doe",
+        )  # fmt: skip
+    role, reference, camera, policy = str(caught.value).splitlines()
+    assert role.startswith("role: --role is an office, never a name: 2 to 40 lower case letters")
+    assert "--reference is letters" in reference
+    assert "no such camera: CAM-9" in camera
+    assert "consent-test is not allowed" in policy
+
+
+def test_the_list_says_what_waits_to_be_confirmed_and_for_whom(office: HubWorld) -> None:
+    created(office, "--urgent", "--all-devices", name="EX-4", kind="exigency")
+    created(office)
+    office("authorise", "revoke", "OLD-1", "--reason", "quashed")
+    urgent, plain, old = office("authorise", "list").out.splitlines()
+    assert urgent.endswith("CAM-7, CAM-8  URGENT, NOT CONFIRMED")
+    assert plain.endswith("CAM-7")
+    assert (old[:5], old[-7:]) == ("OLD-1", "quashed")
+    office("authorise", "confirm", "EX-4")
+    assert "URGENT" not in office("authorise", "list").out
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from agent.errors import DataError, MissingFileError, RefusedError, UsageError
 from agent.hub.desk import open_desk
 from agent.hub.present import Present
 from agent.hub.version import Order
+from agent.messages import iso_utc
 from agent.messages.bundle import manifest_target
 from tests.support.hub_lists import Reader, Roll, entries, opened_by, publish
 from tests.support.hubs import DAY_S, HubWorld
@@ -213,6 +214,21 @@ def test_a_list_must_end_within_the_policy(world: HubWorld) -> None:
         publish(world, Roll(numbers(3)), "--list-not-after", "2020-01-01")
     with pytest.raises(UsageError, match="--valid-days: a number of days"):
         publish(world, Roll(numbers(3)), "--valid-days", "nan")
+
+
+def test_without_a_word_a_list_lasts_as_long_as_the_policy_allows(world: HubWorld) -> None:
+    path = world.folder / "policy.yaml"
+    world("policy", "preset", "strict", "--out", path)
+    path.write_text(
+        path.read_text()
+        .replace("bases: [", "bases: [consent, ")
+        .replace("purposes: [", "purposes: [test, ")
+    )
+    world("policy", "publish", path)
+    told = publish(world, Roll(numbers(3)))
+    assert told.json["not_after"] == iso_utc(world.now + DAY_S)
+    assert "ends after 24 hours, the most that the policy strict allows" in told.err
+    assert "the most that" not in publish(world, Roll(numbers(3)), "--valid-days", "0.5").err
 
 
 def test_mistakes_are_said_in_one_line(world: HubWorld) -> None:

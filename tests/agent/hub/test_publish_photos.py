@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.errors import RefusedError
+from agent.errors import BodycamError, DataError, RefusedError
 from agent.hub.composing import Composer
 from agent.hub.desk import Desk, open_desk
 from agent.hub.gather import Gathered, Networks, Rules, from_photographs
@@ -124,6 +124,33 @@ def test_refused_photographs_are_listed_with_reasons(world: HubWorld) -> None:
         found = [(row["entry"], row["reason"]) for row in csv.DictReader(stream)]
     assert found == [("E-2", "several_faces"), ("E-3", "unreadable")]
     assert (folder / "rejected.csv").stat().st_mode & 0o077 == 0
+
+
+def test_why_there_is_nothing_to_publish(world: HubWorld) -> None:
+    path = sheet(world.folder, people(world.folder, 1, 2))
+    save_portrait(world.folder / "2.png", 2, 3)
+    text = path.read_text()
+
+    def says(content: str, error: type[BodycamError], what: str) -> None:
+        path.write_text(content)
+        with open_desk(world.context()) as desk:
+            gathered = gather(world, desk, path)
+            record = desk.lists.find("wanted") or desk.lists.create(
+                "wanted", now=world.now, randomness=world.context().randomness
+            )
+            with pytest.raises(error, match=what):
+                desk.issue(record, Composer(world.now + DAY_S, gathered, whole=True), world.now)
+
+    says(text.replace(END, "2020-01-01"), RefusedError, r"\(not_after\) of 2 entries is over$")
+    says(
+        text.replace(END, "2020-01-01", 1),
+        DataError,
+        r"of 1 entries is over, and of the others no photograph .* \(1 several faces\)$",
+    )
+    only = "\n".join(text.splitlines()[::2]) + "\n"
+    says(
+        only, DataError, r"^nothing to publish: no photograph was good enough \(1 several faces\)$"
+    )
 
 
 def test_after_a_revocation_no_report_names_anybody(world: HubWorld) -> None:

@@ -59,13 +59,18 @@ def test_all_problems_are_told_at_once():
         ("2026-12-31", 1_798_675_200 + 86_400),
         ("2026-12-31T18:00:00Z", 1_798_675_200 + 64_800),
         ("2026-12-31T18:00:00+02:00", 1_798_675_200 + 57_600),
-        ("2026-12-31T18:00:00", 1_798_675_200 + 64_800),
         (END, END),
     ],
 )
 def test_an_end_given_as_a_date_includes_that_day(text, seconds):
     assert wall_time(text, end_of_day=True) == seconds
     assert entry_meta({**GOOD, "not_after": text}).not_after == seconds
+
+
+@pytest.mark.parametrize("text", ["2026-12-31T18:00:00", "2026-12-31 18:00", "31.12.2026"])
+def test_a_time_of_day_says_its_zone(text):
+    with pytest.raises(DataError, match=r"not a time with its zone; write 2026-12-31 or .*Z"):
+        a_meta(not_after=text)
 
 
 def test_a_begin_given_as_a_date_is_its_first_moment():
