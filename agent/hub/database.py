@@ -67,6 +67,11 @@ _MIGRATIONS: Final = (
 """Entry n takes the file from user_version n to n + 1. Append only."""
 
 
+PASSED_OVER = 1_000_000
+"""Commands to one camera that an older copy of the register may lack: more than a century of one an
+hour. There is room for nine thousand million such copies."""
+
+
 class HubDatabase(SettingsFile):
     """`hub.sqlite`; see `SqliteFile`.
 
@@ -102,9 +107,13 @@ class HubDatabase(SettingsFile):
         return self._generation() < self._marked()
 
     def accept_older(self, *, now: float) -> None:
-        """From now on this copy is the newest."""
+        """From now on this copy is the newest. Commands that were given since it was made are not
+        in it: their numbers are passed over, or cameras would take new ones for old.
+        """
         number = max(self._generation(), self._marked())
-        self.set_setting(_KEY, str(number))
+        with self.transaction() as db:
+            db.execute("UPDATE device SET commands = commands + ?", (PASSED_OVER,))
+            db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (_KEY, str(number)))
         self._write_mark(number, now)
 
     def _write_mark(self, number: int, now: float) -> None:

@@ -70,6 +70,11 @@ class KeyRing:
         self._opened[path] = private
         return key
 
+    def files_of(self, role: str) -> list[Path]:
+        """Every key file of a role, whether it serves or not."""
+        pattern = file_name(role, "*")
+        return sorted(path for one in self._folders(role) for path in one.glob(pattern))
+
     def signers(self, role: str, keys: Sequence[Key], threshold: int) -> list[CryptoSigner]:
         """As many signers as the role needs.
 

@@ -19,6 +19,8 @@ from agent.ports import Detector, ModelIdentity
 from agent.values import BgrImage, FaceDetections
 from agent.watchlist.enrolment import EnrolmentLimits, Reason
 
+_RULES: Final = 2
+"""Changes with what is asked of a photograph besides limits: 2 asks that it stand upright."""
 UNREADABLE: Final = "unreadable"
 _MARGIN: Final = 0.5
 """Of the face's size, around it on each side of the kept picture: hair, ears and chin."""
@@ -81,7 +83,7 @@ def unreadable(digest: str, text: str) -> Judged:
 
 def recipe(detector: ModelIdentity, embedder: ModelIdentity, limits: EnrolmentLimits) -> str:
     """Names everything that a judgement depends on but the photograph, hexadecimal."""
-    return hashlib.sha256(f"{detector} {embedder} {limits}".encode()).hexdigest()
+    return hashlib.sha256(f"{_RULES} {detector} {embedder} {limits}".encode()).hexdigest()
 
 
 def _why(reason: Reason) -> Why:
@@ -106,7 +108,7 @@ def _crop(image: BgrImage, faces: FaceDetections) -> bytes:
 
 
 class _Remembering:
-    """A detector that can say what it saw last."""
+    """A detector that can say what it saw in the photograph as it is, which it is shown first."""
 
     def __init__(self, inner: Detector) -> None:
         self._inner = inner
@@ -117,8 +119,10 @@ class _Remembering:
         return self._inner.identity
 
     def detect(self, image: BgrImage) -> FaceDetections:
-        self.seen = self._inner.detect(image)
-        return self.seen
+        found = self._inner.detect(image)
+        if self.seen is None:
+            self.seen = found
+        return found
 
     def find_from(self, face_px: float) -> None:
         self._inner.find_from(face_px)

@@ -9,14 +9,15 @@ the new keys only, root first, and may be run again when it was killed in betwee
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import Key, Signer, SSlibKey
 
-from agent.errors import UsageError
+from agent.errors import BodycamError, UsageError
 from agent.hub.keyring import KeyRing
 from agent.hub.metadata import State, renew, set_keys, sign
 from agent.hub.repository import Repository
@@ -97,13 +98,30 @@ def rotate(repository: Repository, change: Change, now: float) -> Rotated:
         repository.signers(before, _must_sign(change))  # before any key is made
         retired = [key for key in old if key not in kept]
         likes = _likes(repository.ring, change, before, retired)
-        added = _new_keys(repository, change, before, size.keys - len(kept), likes, now=now)
-        after = before.copy()
-        root, targets = after.root.signed, after.targets["targets"].signed
-        set_keys(root, targets, change.role, [*kept, *added], size.threshold)
-        _sign(repository, change, before, after, now)
+        with _no_orphans(repository, change.role):
+            added = _new_keys(repository, change, before, size.keys - len(kept), likes, now=now)
+            after = before.copy()
+            root, targets = after.root.signed, after.targets["targets"].signed
+            set_keys(root, targets, change.role, [*kept, *added], size.threshold)
+            _sign(repository, change, before, after, now)
         ids = tuple(key.keyid for key in retired)
         return Rotated(tuple(key.keyid for key in added), ids, root.version)
+
+
+@contextmanager
+def _no_orphans(repository: Repository, role: str) -> Iterator[None]:
+    """When it fails, no key file is left that serves nothing; nor is one taken away that serves."""
+    ring = repository.ring
+    there = set(ring.files_of(role))
+    try:
+        yield
+    except Exception:
+        with suppress(BodycamError):
+            keys = repository.folder.load().keys[role][0]
+            serving = {ring.locate(role, key.keyid) for key in keys}
+            for path in set(ring.files_of(role)) - there - serving:
+                ring.files.disk.remove(path)
+        raise
 
 
 def _likes(ring: KeyRing, change: Change, before: State, retired: Sequence[Key]) -> _Likes:

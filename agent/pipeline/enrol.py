@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agent.pipeline.upright import better_turned
 from agent.ports import Detector, Embedder
 from agent.values import BgrImage, Embedding, FaceQuality, Vectors
 from agent.vision.alignment import align_faces
@@ -17,6 +18,7 @@ from agent.watchlist.enrolment import (
     Reason,
     count_reasons,
     quality_reasons,
+    turned_reason,
 )
 
 
@@ -48,6 +50,11 @@ def enrol_photograph(
     """
     faces = detector.detect(image)
     reasons = count_reasons(faces)
+    if len(faces) > 1:
+        return PhotoResult(None, None, reasons)
+    turned = better_turned(image, detector, faces.boxes[0] if len(faces) else None)
+    if turned is not None:
+        return PhotoResult(None, None, (turned_reason(*turned),))
     if reasons:
         return PhotoResult(None, None, reasons)
     crops = align_faces(image, faces.landmarks)

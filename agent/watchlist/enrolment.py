@@ -18,6 +18,7 @@ class Problem(str, Enum):
 
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
+    NOT_UPRIGHT = "not_upright"
     TOO_SMALL = "too_small"
     BLURRED = "blurred"
     POSE = "pose"
@@ -87,6 +88,18 @@ def count_reasons(faces: FaceDetections) -> tuple[Reason, ...]:
         advice = "crop the photograph to the one person"
         return (Reason(Problem.SEVERAL_FACES, len(faces), 1, advice),)
     return ()
+
+
+def turned_reason(degrees: int, score: float, before: float) -> Reason:
+    """The face is one when the photograph is turned; see `agent.pipeline.upright`.
+
+    Args:
+        degrees: clockwise, by which it is upright.
+        score: of the detector then.
+        before: as it is, or what is asked of a turned face where it finds none.
+    """
+    advice = f"turn the photograph by {degrees} degrees clockwise"
+    return Reason(Problem.NOT_UPRIGHT, before, score, advice)
 
 
 def quality_reasons(quality: FaceQuality, limits: EnrolmentLimits) -> tuple[Reason, ...]:

@@ -31,6 +31,10 @@ class PowerCut(BaseException):
     """The program ends here, with no chance to clean up in the usual way."""
 
 
+LOOKS = 5
+"""At each photograph: as it is, and at the one face in it, four ways round."""
+
+
 @dataclass
 class CountingDetector(PortraitDetector):
     """Counts what it is shown; ends the program at one of them."""

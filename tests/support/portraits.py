@@ -68,7 +68,7 @@ class PortraitDetector:
             (left + CROP / 2, top + CROP / 2, float(CROP))
             for top in range(0, image.shape[0], PITCH)
             for left in range(0, image.shape[1], PITCH)
-            if image[top + CROP // 2, left + CROP // 2, 0]
+            if image[top + CROP // 2 :, left + CROP // 2 :, 0][:1, :1].any()
         ]
         return detections(found)
 

@@ -200,6 +200,18 @@ def test_an_older_register_is_taken_knowingly(world: HubWorld) -> None:
         world("devices", "accept-older")
 
 
+def test_a_camera_obeys_after_an_older_register_was_taken(world: HubWorld) -> None:
+    """Numbers of commands that the copy knows nothing of are not given out again."""
+    world.camera("CAM-1")
+    copy = copy_of(world)
+    words = ("command", "CAM-1", "sync", "--out", world.folder / "command.json", "--json")
+    given = [world(*words).json["counter"] for _ in range(3)]
+    world.camera("CAM-2")
+    put_back(world, copy)
+    world("devices", "accept-older")
+    assert world(*words).json["counter"] > max(given)
+
+
 def test_every_change_of_the_register_makes_copies_older(world: HubWorld) -> None:
     publish(world, Roll([1]))
     copies = [copy_of(world)]

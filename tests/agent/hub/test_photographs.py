@@ -9,6 +9,7 @@ from agent.hub.photo_ledger import UNUSED_S, forget_unused
 from agent.hub.photographs import by_reason, rejection_rows
 from agent.watchlist.enrolment import EnrolmentLimits
 from tests.support.hub_photos import (
+    LOOKS,
     NOW,
     CountingDetector,
     PhotoWorld,
@@ -81,7 +82,7 @@ def test_a_photograph_is_never_embedded_twice(world: PhotoWorld) -> None:
     first = world.run(*photos)
     again = world.run(*photos, world.photograph(9, 9))
     assert (first.embedded, again.embedded) == (4, 1)
-    assert world.detector.looks == 5
+    assert world.detector.looks == 5 * LOOKS
     assert first.columns is not None
     assert again.columns is not None
     assert (again.columns.vectors[:4] == first.columns.vectors).all()
@@ -100,14 +101,15 @@ def test_a_killed_run_goes_on_where_it_was(
 ) -> None:
     monkeypatch.setattr("agent.hub.photographs._KEPT_EVERY", 4)
     photos = [world.photograph(at, at) for at in range(1, 21)]
-    world.detector = CountingDetector(cut_at=14)
+    world.detector = CountingDetector(cut_at=13 * LOOKS + 1)
     with pytest.raises(PowerCut):
         world.run(*photos)
     world.detector = CountingDetector()
     done = world.run(*photos)
     assert done.columns is not None
     assert len(done.columns) == 20
-    assert done.embedded == world.detector.looks == 20 - 13
+    assert done.embedded == 20 - 13
+    assert world.detector.looks == (20 - 13) * LOOKS
 
 
 def test_other_limits_or_networks_judge_anew() -> None:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import pytest
 
 from agent.errors import BodycamError, DataError, RefusedError
@@ -237,7 +238,9 @@ def test_a_better_photograph_replaces_the_entry(world: HubWorld) -> None:
 def test_the_shipped_networks_from_the_command_line(
     world: HubWorld, models_dir: Path, footage: Path
 ) -> None:
-    """Folders of subjects, two processes, one photograph without a face, one with five."""
+    """Folders of subjects, two processes, one photograph without a face, one with five, and one
+    upside down.
+    """
     photos = world.folder / "people"
     shown = {
         "S-1": "single_face.jpg",
@@ -248,6 +251,9 @@ def test_the_shipped_networks_from_the_command_line(
     for subject, name in shown.items():
         (photos / subject).mkdir(parents=True)
         (photos / subject / name).write_bytes((footage / name).read_bytes())
+    (photos / "S-5").mkdir()
+    on_its_head = cv2.rotate(cv2.imread(str(footage / "0-f1-su-ph.jpg")), cv2.ROTATE_180)
+    cv2.imwrite(str(photos / "S-5" / "turned.png"), on_its_head)
     words = ("publish", "wanted", "--photos", photos, "--models-dir", models_dir, "--workers", "2")
     grounds = (
         "--basis",
@@ -266,5 +272,5 @@ def test_the_shipped_networks_from_the_command_line(
     assert said.code == 0
     assert said.json["entries"] == 2
     assert said.json["photographs"]["made_now"] == 0  # the strict run judged them
-    assert said.json["rejected"] == {"several_faces": 1, "no_face": 1}
-    assert "NOT on the list: 2 photographs (1 no face, 1 several faces)" in said.err
+    assert said.json["rejected"] == {"several_faces": 1, "no_face": 1, "not_upright": 1}
+    assert "NOT on the list: 3 photographs (1 no face, 1 not upright, 1 several faces)" in said.err

@@ -11,7 +11,7 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata
 
-from agent.errors import DataError, MissingFileError, RefusedError, UsageError
+from agent.errors import DataError, DiskError, MissingFileError, RefusedError, UsageError
 from agent.hub.keyfiles import KeyFiles
 from agent.hub.keyring import file_name
 from agent.hub.metadata import encode
@@ -19,7 +19,7 @@ from agent.hub.passphrases import Passphrases
 from agent.hub.roles import OFFLINE, ROLES, RoleKeys
 from agent.hub.rotation import Change, rotate
 from agent.hub.typed import grouped
-from tests.support.hubs import FAST, HubWorld, Killed, MortalDisk, secret
+from tests.support.hubs import FAST, HubWorld, Killed, MortalDisk, QuickDisk, secret
 
 FILES = {"lists/L-1.manifest": b"manifest", "lists/a.shard": b"shard"}
 NEXT = {"lists/L-1.manifest": b"another"}
@@ -127,6 +127,40 @@ def test_killed_at_any_write_of_a_rotation_devices_follow(
         turn(published, role, lives=lives)
     assert known.look(*FILES) == FILES
     assert published.client("fresh").look(*FILES) == FILES
+    published("keys", "rotate", role)
+    published.publish(NEXT)
+    assert known.look(*NEXT) == NEXT
+
+
+class FullDisk(QuickDisk):
+    """Has room for so many writes."""
+
+    def __init__(self, writes: int) -> None:
+        self._left = writes
+
+    def write(self, path: Path, data: bytes, *, when: float, mode: int = 0o644) -> None:
+        if self._left == 0:
+            raise DiskError(f"{path}: no space left on device")
+        self._left -= 1
+        super().write(path, data, when=when, mode=mode)
+
+
+@pytest.mark.parametrize(
+    ("role", "writes"), [(role, writes) for role, most in WRITES.items() for writes in range(most)]
+)
+def test_a_rotation_that_fails_leaves_no_key_that_serves_nothing(
+    published: HubWorld, role: str, writes: int
+) -> None:
+    known = published.client("known")
+    known.look()
+    before = published.key_files(role)
+    with closing(published.open()) as hub:
+        hub.repository.folder.disk = FullDisk(writes)
+        with pytest.raises(DiskError):
+            rotate(hub.repository, Change(role), published.now)
+    serving = {file_name(role, one) for one in key_ids(published, role)}
+    assert {path.name for path in published.key_files(role)} == serving | {p.name for p in before}
+    assert known.look(*FILES) == FILES
     published("keys", "rotate", role)
     published.publish(NEXT)
     assert known.look(*NEXT) == NEXT

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,42 @@ def test_a_dark_photograph_is_refused_with_its_brightness():
     assert problems(result) == [Problem.TOO_DARK]
     assert result.reasons[0].measured == pytest.approx(result.quality.brightness)
     assert embedder.batches == []
+
+
+class Turned(PortraitDetector):
+    """Sees a face in what was turned by so many quarters, better than as it is."""
+
+    def __init__(self, quarters: int, *, as_it_is: float, turned: float) -> None:
+        super().__init__()
+        self._mark = np.rot90(portrait(9), -quarters)
+        self._scores = as_it_is, turned
+
+    def detect(self, image):
+        found = super().detect(portrait(9))
+        as_it_is, turned = self._scores
+        score = turned if np.array_equal(image, self._mark) else as_it_is
+        if not score:
+            return super().detect(portrait())
+        return replace(found, scores=np.array([score], np.float32))
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("as_it_is", [0.81, 0.0])
+def test_a_photograph_that_does_not_stand_upright_is_refused(quarters, as_it_is):
+    detector = Turned(quarters, as_it_is=as_it_is, turned=0.94)
+    embedder = PortraitEmbedder()
+    result = enrol_photograph(portrait(9), detector, embedder, LIMITS)
+    assert problems(result) == [Problem.NOT_UPRIGHT]
+    assert f"by {90 * quarters} degrees clockwise" in str(result.reasons[0])
+    assert embedder.batches == []
+
+
+@pytest.mark.parametrize(("as_it_is", "turned"), [(0.94, 0.94), (0.94, 0.9), (0.0, 0.59)])
+def test_what_scores_no_higher_turned_is_left_as_it_is(as_it_is, turned):
+    result = enrol_photograph(
+        portrait(9), Turned(2, as_it_is=as_it_is, turned=turned), PortraitEmbedder(), LIMITS
+    )
+    assert problems(result) == ([] if as_it_is else [Problem.NO_FACE])
 
 
 def result_of(*values):
