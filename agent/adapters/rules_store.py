@@ -5,9 +5,9 @@ tampering and not a fresh device: deleting it, or putting another in its place, 
 disarmed, and never under the built-in policy for field tests. It is written whole; a link is not
 followed.
 
-What this cannot show: an older copy of this very file, put back by somebody who reads the disk of
-a switched-off device. Such a copy lacks later revocations until the next sync; its policy and its
-authorisations end when they say.
+An older copy of this very file, put back by somebody who reads the disk of a switched-off device,
+has a generation that the audit log knows to be over (`agent.runtime.rules_desk`). Where the log was
+put back with it, or cut, the agency's anchors of that log tell.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class _Sealed(BaseModel):
     held: tuple[_Kept, ...] = ()
     revoked: tuple[str, ...] = Field((), max_length=MAX_REMEMBERED)
     versions: tuple[tuple[str, int], ...] = Field((), max_length=MAX_REMEMBERED)
+    generation: int = Field(0, ge=0, le=2**53)
 
 
 def sealed_rules(keys: DeviceKeys, loaded: Loaded) -> bytes:
@@ -53,7 +54,13 @@ def sealed_rules(keys: DeviceKeys, loaded: Loaded) -> bytes:
     policy = None if loaded.policy is None else loaded.policy.decode()
     held = tuple(_Kept(document=one.document, listed=one.listed) for one in loaded.held.values())
     versions = tuple(loaded.versions.items())
-    made = _Sealed(policy=policy, held=held, revoked=loaded.revoked, versions=versions)
+    made = _Sealed(
+        policy=policy,
+        held=held,
+        revoked=loaded.revoked,
+        versions=versions,
+        generation=loaded.generation,
+    )
     return keys.encrypt(made.model_dump_json().encode(), _ABOUT)
 
 
@@ -93,6 +100,7 @@ class RulesStore:
             ),
             kept.revoked,
             MappingProxyType(dict(kept.versions)),
+            kept.generation,
         )
 
     def save(self, loaded: Loaded) -> None:

@@ -100,6 +100,7 @@ def ground(context: Context, undo: ExitStack) -> Ground:
         storage.ledger, context.audit(), config=config, session=session, models=models,
         gallery=lists.gallery, now=clock.wall(),
     )  # fmt: skip
+    rules.note()
     board = Board(clock, lists.condition(rules.book))
     beats = Heartbeats(clock, _patience(config))
     sync = sync_loop(

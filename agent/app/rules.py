@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
+from agent.adapters.audit_log import AuditLog
 from agent.adapters.command_keys import AUTHORISATIONS, DelegatedCommandKeys
 from agent.adapters.device_identity import read_root
 from agent.adapters.signing import verify
 from agent.app.context import Context
 from agent.app.vault import Ledger, Vault
-from agent.errors import RefusedError
+from agent.errors import BodycamError, RefusedError
 from agent.policy import Rulebook
 from agent.policy.loaded import Whose
 from agent.runtime.rules_desk import Means, RulesDesk
@@ -37,15 +39,25 @@ def rules_desk(
     root = partial(read_root, context.keys_dir, identity)
     means = Means(
         kept=vault.rules,
-        whose=Whose(identity.agency, identity.device),
+        whose=Whose(identity.agency, identity.device, identity.key_id),
         keys=DelegatedCommandKeys(context.state_dir / "tuf", root, AUTHORISATIONS),
         verify=verify,
         ledger=ledger,
         log=context.log,
+        recorded=lambda: _recorded(context.audit(), identity.key_id),
         hold_to=vault.hold_to,
         keep_going=keep_going,
     )
     return RulesDesk(means)
+
+
+def _recorded(audit: AuditLog, key: str) -> int:
+    """What the log knows of the rules under this key; a log that is damaged says so elsewhere."""
+    with suppress(BodycamError):
+        latest = audit.latest("rules")
+        if latest is not None and latest["fields"].get("key") == key:
+            return int(latest["fields"].get("generation", 0))
+    return 0
 
 
 def require_rules(book: Rulebook) -> Rulebook:

@@ -72,6 +72,7 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
         "subjects": _COUNT,
     },
     "policy": {"policy": _HASH, "version": _COUNT},
+    "rules": {"generation": _COUNT, "key": _ID},
     "authorise": {"authorisation": _ID, "what": _ID, "version": _COUNT},
     "refusal": {"what": _ID, "reason": _REASON, "authorisation": _ID, "uid": _COUNT},
     "command": {"command": _ID, "counter": _COUNT, "signer": _ID},

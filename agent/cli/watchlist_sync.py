@@ -100,7 +100,7 @@ def _sync_here(context: Context) -> int:
     from agent.app.following import Follower, open_vault
     from agent.app.rules import rules_desk
 
-    vault = open_vault(context, context.models().embedder.identity.space)
+    vault = open_vault(context, context.models().embedder.identity.space, mend=True)
     try:
         warning = exposure(context.config.sync.url or vault.keystore.identity.url)
         if warning:

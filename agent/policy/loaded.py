@@ -48,20 +48,28 @@ class Loaded:
         held: authorisations for this device, by id.
         revoked: ids, oldest first.
         versions: highest version seen of each id, oldest first.
+        generation: grows with every change; the audit log has it, so that an older copy shows.
     """
 
     policy: bytes | None = None
     held: Mapping[str, Held] = field(default_factory=lambda: MappingProxyType({}))
     revoked: tuple[str, ...] = ()
     versions: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """Whose rules these must be."""
+    """Whose rules these must be.
+
+    Attributes:
+        agency, device: names.
+        key: id of the device's key: another one after it was provisioned anew.
+    """
 
     agency: str
     device: str
+    key: str = ""
 
 
 def with_policy(loaded: Loaded, text: bytes | None, whose: Whose) -> Loaded:

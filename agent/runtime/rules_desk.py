@@ -1,6 +1,10 @@
 """The agency's rules on this device: loaded, kept, and handed to the pipeline when they change.
 
 What forbids takes effect before it is written down; what permits, only when it is on disk.
+
+Every change has a number, in the file and in the audit log. A file whose number is lower than the
+log's is an older copy that was put back: it lacks what was revoked since, so nothing is matched
+until the agency's rules were fetched anew.
 """
 
 from __future__ import annotations
@@ -8,8 +12,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, replace
+from typing import Final, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -29,6 +33,10 @@ from agent.policy.loaded import (
 )
 from agent.ports.log import Log
 
+_STALE: Final = (
+    "an older copy of this device's rules was put back: it lacks what was revoked since; they are "
+    "fetched anew (bodycam-agent ctl sync, or watchlist sync)"
+)
 _Model = TypeVar("_Model", Authorisation, Revocation)
 
 
@@ -58,6 +66,7 @@ class Means:
         keys: of the `authorisations` role.
         verify: checks a signature.
         ledger, log: as everywhere.
+        recorded: the number of the latest change of this device's rules that the audit log knows.
         hold_to: holds lists to a policy; called before the pipeline hears of it.
         keep_going: carries out a write though the disk be full.
     """
@@ -68,6 +77,7 @@ class Means:
     verify: Verify
     ledger: Ledger
     log: Log
+    recorded: Callable[[], int] = lambda: 0
     hold_to: Callable[[Policy], None] = lambda _: None
     keep_going: Callable[[Callable[[], None]], None] = lambda write: write()
 
@@ -88,6 +98,7 @@ class RulesDesk:
         self._lock = threading.RLock()
         self._loaded: Loaded | None = None
         self._book = Rulebook(trouble=trouble)
+        self._stale = ""
         self.post: Callable[[Rulebook, frozenset[str]], None] = lambda _book, _revoked: None
         if means is not None:
             self._load(means)
@@ -130,7 +141,7 @@ class RulesDesk:
                 after = with_policy(after, policy, means.whose)
             except (RefusedError, DataError) as error:
                 trouble.append(error)
-            self._change(before, after)
+            self._change(before, after, mends=bool(self._stale) and not trouble)
         if trouble:
             raise trouble[-1]
 
@@ -165,27 +176,53 @@ class RulesDesk:
 
     def _load(self, means: Means) -> None:
         try:
-            self._loaded = means.kept.load()
-            self._book = book_of(self._loaded, means.whose)
+            known = means.recorded()  # first: a file that is written meanwhile is ahead of it
+            self._loaded = self._checked(means.kept.load(), known)
+            self._book = self._book_of(means, self._loaded)
         except BodycamError as error:
             self._book = Rulebook(device=means.whose.device, trouble=str(error))
         means.hold_to(self._book.policy)
 
-    def _change(self, before: Loaded, after: Loaded) -> None:
+    def note(self) -> None:
+        """At the start of a run: the log knows the number of these rules, however long ago they
+        changed.
+        """
+        with self._lock:
+            if self._means is not None and self._loaded is not None and not self._stale:
+                self._note_number(self._means, self._loaded)
+
+    def _checked(self, loaded: Loaded, known: int) -> Loaded:
+        """A rolled-back file is found out; what follows it has a higher number all the same."""
+        self._stale = _STALE if loaded.generation < known else ""
+        return replace(loaded, generation=max(known, loaded.generation))
+
+    def _book_of(self, means: Means, loaded: Loaded) -> Rulebook:
+        book = book_of(loaded, means.whose)
+        return replace(book, trouble=self._stale) if self._stale else book
+
+    def _note_number(self, means: Means, loaded: Loaded) -> None:
+        if loaded.generation:
+            with suppress(BodycamError):
+                means.ledger.append("rules", generation=loaded.generation, key=means.whose.key)
+
+    def _change(self, before: Loaded, after: Loaded, *, mends: bool = False) -> None:
         means, _ = self._open()
-        if after == before:
+        if after == before and not mends:
             return
+        after = replace(after, generation=before.generation + 1)
         gone = frozenset(after.revoked) - frozenset(before.revoked)
         if not gone:
             means.keep_going(lambda: means.kept.save(after))
-        self._loaded, self._book = after, book_of(after, means.whose)
+        self._stale = "" if mends else self._stale
+        self._loaded, self._book = after, self._book_of(means, after)
         means.hold_to(self._book.policy)
         self.post(self._book, gone)
-        if gone:
-            self._keep_revoked(means, after)
+        kept = self._keep_revoked(means, after) if gone else True
         self._record(means, before, after, gone)
+        if kept:
+            self._note_number(means, after)
 
-    def _keep_revoked(self, means: Means, after: Loaded) -> None:
+    def _keep_revoked(self, means: Means, after: Loaded) -> bool:
         """It holds already; on a disk that takes nothing it lasts until the end of this run, and
         comes again with the next sync.
         """
@@ -194,6 +231,8 @@ class RulesDesk:
             means.keep_going(lambda: means.kept.save(after))
         except BodycamError as error:
             complain("a revocation cannot be kept", reason=str(error))
+            return False
+        return True
 
     def _record(self, means: Means, before: Loaded, after: Loaded, gone: frozenset[str]) -> None:
         def say(what: str, name: str, version: int) -> None:

@@ -62,6 +62,61 @@ def test_a_policy_that_came_once_does_not_go_away(device: Ruled, again: bool) ->
     assert not device.arm("field-test")
 
 
+def test_an_older_copy_of_the_rules_matches_nobody_until_they_are_fetched_anew(
+    device: Ruled,
+) -> None:
+    """Put back on a switched-off disk, to be rid of a revocation."""
+    device.publish(an_authorisation())
+    older = (device.folder / FILE).read_bytes()
+    device.revoke()
+    (device.folder / FILE).write_bytes(older)
+    for _ in range(2):
+        device.restart(orderly=True)
+        assert "older copy" in device.desk.book.trouble
+        assert not device.arm()
+        assert "lacks what was revoked since" in device.refusal
+        assert device.step(1.0) == 0
+    ends = [a_revocation().model_dump_json().encode()]
+    device.desk.listing(device.text, [an_authorisation().model_dump_json().encode()], ends)
+    device.turn()
+    assert device.desk.book.trouble == ""
+    assert not device.arm()
+    assert "not loaded here" in device.refusal or "was revoked" in device.refusal
+    device.authorise(id="W-2")
+    assert device.arm("W-2")
+    device.restart(orderly=True)
+    assert device.desk.book.trouble == ""
+
+
+def test_what_mends_nothing_leaves_an_older_copy_what_it_is(device: Ruled) -> None:
+    device.publish(an_authorisation())
+    older = (device.folder / FILE).read_bytes()
+    device.publish(an_authorisation())
+    (device.folder / FILE).write_bytes(older)
+    device.restart(orderly=True)
+    device.authorise(id="W-2")  # a command alone does not tell what was revoked meanwhile
+    assert not device.arm("W-2")
+    with pytest.raises(DataError):
+        device.desk.listing(device.text, [b"[]"], [])
+    assert not device.arm("W-2")
+    device.revoke()
+    assert "older copy" in device.desk.book.trouble
+
+
+def test_a_revocation_that_the_disk_did_not_keep_makes_no_file_look_old(device: Ruled) -> None:
+    armed(device)
+    real = device.kept.save
+
+    def full(_: Any) -> None:
+        raise DiskError("no space left on device")
+
+    device.kept.save = full
+    device.revoke()
+    device.kept.save = real
+    device.restart(orderly=True)
+    assert device.desk.book.trouble == ""
+
+
 def test_an_older_policy_is_not_taken_again(device: Ruled) -> None:
     device.publish(matching={"min_shots": 2})
     older = device.text

@@ -97,6 +97,7 @@ TABLE: list[tuple[str, Callable[[Path], Records], str, set[str]]] = [
         {"event", "activation", "authorisation", "list", "version"},
     ),
     ("a refusal", a_shift, "refusal", {"what", "reason", "uid", "authorisation"}),
+    ("rules have changed", a_shift, "rules", {"generation", "key"}),
     ("a policy comes", a_shift, "policy", {"policy", "version"}),
     ("an authorisation comes", a_shift, "authorise", {"what", "authorisation", "version"}),
     ("what was found under it goes", a_shift, "purge", {"authorisation", "events"}),

@@ -56,12 +56,17 @@ class Ruled:
             verify=verify,
             ledger=self.ledger,
             log=KeptLog(),
+            recorded=self._recorded,
         )
         self.desk = RulesDesk(means)
         events = SealedEvents(CONTEXT, AGENCY_KEY, lambda: KEYS)
         self.rig = Rig(self.folder, gallery_of(MAN), events, self.desk.book, self.clock)
         self.desk.post = self._post
         self.refresh()
+
+    def _recorded(self) -> int:
+        numbers = [told["generation"] for kind, told in self.ledger.records if kind == "rules"]
+        return int(numbers[-1]) if numbers else 0
 
     def _post(self, book: Rulebook, gone: frozenset[str]) -> None:
         self.rig.mailbox.post(NewRules(book, gone))
