@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from agent.adapters.control_socket import ask
 from agent.app import Context
@@ -14,6 +15,11 @@ from agent.cli.facts import lines
 from agent.errors import Exit, UsageError
 from agent.messages.control import ControlRequest
 
+_ABOUT: Final[Mapping[str, tuple[str, ...]]] = {
+    "arm": ("state", "reason", "authorisation", "authorised_until", "watchlist", "policy", "test"),
+    "disarm": ("state", "reason"),
+    "unpark": ("pending", "parked", "given_up", "connected", "delivery"),
+}
 _EXAMPLES = """examples:
   bodycam-agent ctl status --json
   bodycam-agent ctl arm --reason "search for the missing boy" --authorisation MP-2031
@@ -71,13 +77,20 @@ def run(args: argparse.Namespace, context: Context) -> int:
     if context.json or args.action == "report":
         print_json(reply.data if reply.ok else {"error": reply.error, "code": reply.code})
     elif reply.ok:
-        told = ["asked; bodycam-agent watchlist sync waits for what comes of it"]
-        for line in told if args.action == "sync" else lines(reply.data):
+        for line in _told(args.action, reply.data):
             print(line)
     if not reply.ok:
         say(f"bodycam-agent: {reply.error}")
         return reply.code or int(Exit.REFUSED)
     return int(Exit.OK)
+
+
+def _told(action: str, answer: Mapping[str, Any]) -> list[str]:
+    """All of it to whoever asks for the status; else what the order has to do with."""
+    if action == "sync":
+        return ["asked; bodycam-agent watchlist sync waits for what comes of it"]
+    wanted = _ABOUT.get(action, tuple(answer))
+    return lines({name: answer[name] for name in wanted if name in answer})
 
 
 def arming_request(reason: str, authorisation: str) -> ControlRequest:

@@ -37,6 +37,7 @@ class Cause(str, Enum):
     COMMAND = "command"
     ARMED_ANEW = "armed-anew"
     SOURCE_ENDED = "source-ended"
+    SIGNAL = "signal"
     RULES = "rules"
     POLICY_OVER = "policy-over"
     POLICY_CHANGED = "policy-changed"
@@ -58,6 +59,7 @@ DISARMING: Final = frozenset(
         Cause.COMMAND,
         Cause.ARMED_ANEW,
         Cause.SOURCE_ENDED,
+        Cause.SIGNAL,
         Cause.RULES,
         Cause.POLICY_OVER,
         Cause.POLICY_CHANGED,

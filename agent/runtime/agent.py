@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 from agent.delivery import Session
 from agent.errors import BodycamError, RefusedError
 from agent.messages import iso_utc
 from agent.messages.control import ControlRequest
+from agent.policy.states import Cause as Disarming
 from agent.ports import Clock, ModelIdentity, Transport
 from agent.ports.hardware import Hardware
 from agent.ports.indicator import Indicator
@@ -39,6 +40,10 @@ _ARM_S = 10.0
 _LAST_WORDS_S = 2.0
 """After a signal, wait so long for confirmations that are under way."""
 _LAST_CHECKPOINT_S = 1.0
+_DISARMING: Final[Mapping[Cause | None, Disarming]] = {
+    Cause.END_OF_FILE: Disarming.SOURCE_ENDED,
+    Cause.SIGNAL: Disarming.SIGNAL,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,6 +157,10 @@ class Agent:
             "armed": now.armed,
             "reason": now.reason,
             "cause": now.cause.value,
+            "authorisation": now.authorisation,
+            "authorised_until": None if now.ends is None else iso_utc(now.ends),
+            "refused": now.refusal,
+            "refused_at": None if now.refused_at is None else iso_utc(now.refused_at),
             "policy": now.policy,
             "test": now.test,
             "since": iso_utc(parts.board.since),
@@ -229,7 +238,7 @@ class Agent:
         parts, why = self._parts, self._why()
         parts.manager.stopping()
         parts.capture.stop()
-        parts.pipeline.stop(why)
+        parts.pipeline.stop(why, _DISARMING.get(parts.outcome.cause, Disarming.FAILURE))
         parts.builder.stop()
         if parts.sync is not None:
             parts.sync.stop()

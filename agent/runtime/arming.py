@@ -74,6 +74,11 @@ class Arming:
     def daily(self) -> Daily:
         return self._with.daily
 
+    @property
+    def until(self) -> Wall | None:
+        """End of the authorisation in force; None: never, or nothing is armed."""
+        return None if self._permit is None else self._permit.grant.ends
+
     def interrupted(self) -> KeptActivation | None:
         """The activation that a crash of this boot, moments ago, cut short; None without one, or
         when the clock was moved meanwhile.

@@ -42,6 +42,10 @@ class Condition:
         templates: that may be found now; None before a list is in service.
         policy: name and version of the policy in force.
         test: under it, every event is a test.
+        authorisation: armed under; empty while disarmed.
+        ends: of that, wall seconds; None: never, or disarmed.
+        refusal: why it was not armed when that was asked for last; empty once it was.
+        refused_at: when, wall seconds.
     """
 
     mode: Mode = Mode.DISARMED
@@ -61,6 +65,10 @@ class Condition:
     templates: int | None = None
     policy: str = ""
     test: bool = True
+    authorisation: str = ""
+    ends: Wall | None = None
+    refusal: str = ""
+    refused_at: Wall | None = None
 
     @property
     def armed(self) -> bool:
@@ -108,6 +116,7 @@ class Board:
         self._lock = threading.RLock()
         self._condition = condition or Condition()
         self._since = clock.wall()
+        self._before = self._condition
         self._listeners: list[Listener] = []
         if self._condition.locked:
             self._condition = _moved(self._condition, Cause.LOCKED)
@@ -130,16 +139,38 @@ class Board:
             listener(self._condition, self._since)
 
     def arming(self, why: str) -> None:
+        self._before = self.condition
         self._change(Cause.ASKED, why=why, told="arming")
 
-    def armed(self, why: str) -> None:
-        self._change(Cause.GRANTED, why=why, told="armed")
+    def armed(self, why: str, authorisation: str = "", ends: Wall | None = None) -> None:
+        self._change(
+            Cause.GRANTED,
+            why=why,
+            told="armed",
+            authorisation=authorisation,
+            ends=ends,
+            refusal="",
+            refused_at=None,
+        )
+
+    def renewed(self, authorisation: str, ends: Wall | None) -> None:
+        """Still armed; the agency may have set another end."""
+        self._change(authorisation=authorisation, ends=ends)
 
     def refused(self, why: str) -> None:
-        self._change(Cause.REFUSED, why=why, told="arming was refused; see the audit log")
+        """It is disarmed for the reason for which it was, and the refusal stands beside that."""
+        self._change(
+            Cause.REFUSED,
+            as_before=self._before.cause,
+            why=self._before.why,
+            told="arming was refused; see the audit log",
+            refusal=why,
+            refused_at=self._clock.wall(),
+        )
 
     def disarmed(self, why: str, cause: Cause) -> None:
-        self._change(cause, why=why, told=_TYPED.get(cause, why))
+        told = _TYPED.get(cause, why)
+        self._change(cause, why=why, told=told, authorisation="", ends=None)
 
     def camera(self, problem: str) -> None:
         self._change(camera=problem)
@@ -174,12 +205,16 @@ class Board:
     def stopped(self, why: str) -> None:
         self._change(Cause.STOPPED, why=why, told=why)
 
-    def _change(self, cause: Cause | None = None, **changes: object) -> None:
+    def _change(
+        self, cause: Cause | None = None, *, as_before: Cause | None = None, **changes: object
+    ) -> None:
         with self._lock:
             before = self._condition
             now = replace(before, **changes)  # type: ignore[arg-type]
             if cause is not None:
                 now = _moved(now, cause)
+            if as_before is not None:
+                now = replace(now, cause=as_before)
             if now == before:
                 return
             self._condition = now

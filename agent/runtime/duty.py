@@ -84,7 +84,7 @@ class Duty:
         self._tally.armed(now=self._around.clock.monotonic())
         self.note_threshold()
         self._armed.set()
-        self._around.board.armed(order.reason)
+        self._around.board.armed(order.reason, order.authorisation, self._arming.until)
         self._around.log.info("armed", reason=order.reason, uid=order.uid)
 
     def disarm(self, reason: str, uid: int, cause: Cause) -> None:
@@ -143,6 +143,7 @@ class Duty:
                 self.stop_for(Breach(Cause.POLICY_CHANGED, one_line(str(error))))
             else:
                 self.activation = renewed
+                self._around.board.renewed(renewed.armed_under, self._arming.until)
                 self.note_threshold()
 
     def refused(self, what: str, why: str, uid: int, authorisation: str = "") -> None:

@@ -55,7 +55,7 @@ class PipelineLoop:
         self._arming = arming
         self._around = around
         self._last: tuple[Monotonic, Monotonic] | None = None
-        self._why_stopped = "end of file"
+        self._why_stopped = "end of file", Cause.SOURCE_ENDED
         self.tally = Tally()
         self._duty = Duty(pipeline, gallery, arming, around, self.tally)
         self._orders = Obeying(self._duty, pipeline, arming, around)
@@ -70,9 +70,9 @@ class PipelineLoop:
         """What is searched now."""
         return self._duty.gallery
 
-    def stop(self, why: str) -> None:
+    def stop(self, why: str, cause: Cause) -> None:
         """End soon; the frame that waits is let go."""
-        self._why_stopped = why
+        self._why_stopped = why, cause
         self._mailbox.close()
 
     def run(self) -> None:
@@ -85,7 +85,8 @@ class PipelineLoop:
             while self.turn(TURN_S):
                 pass
         finally:
-            self._duty.disarm(self._why_stopped, self._around.uid, Cause.SOURCE_ENDED)
+            why, cause = self._why_stopped
+            self._duty.disarm(why, self._around.uid, cause)
             self._pipeline.close()
             self._around.monitor.close()
             self._around.heartbeats.done(STAGE)

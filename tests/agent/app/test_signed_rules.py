@@ -263,8 +263,17 @@ def test_armed_under_a_signed_authorisation_alone(device: Device) -> None:
             refused = device.arm(name)
             assert (refused.ok, refused.code) == (False, 77)
             assert "not loaded here" in refused.error
-        assert device.status()["alerts"] == 0
-        assert device.arm().ok
+        refused = device.status()
+        assert (refused["reason"], refused["cause"]) == (told["reason"], told["cause"])
+        assert "authorisation W-2: not loaded here" in refused["refused"]
+        assert refused["refused_at"].endswith("Z")
+        assert (refused["authorisation"], refused["authorised_until"]) == ("", None)
+        assert refused["alerts"] == 0
+        armed = device.arm()
+        assert armed.ok
+        assert armed.data["authorisation"] == "W-1"
+        assert armed.data["authorised_until"].endswith("Z")
+        assert (armed.data["refused"], armed.data["refused_at"]) == ("", None)
         wait_until(lambda: device.status()["alerts"] > 0)
         assert device.status()["test"] is False
 
@@ -272,7 +281,7 @@ def test_armed_under_a_signed_authorisation_alone(device: Device) -> None:
     (arm,) = device.audited("arm")
     text = (device.world.folder / "policy.yaml").read_bytes()
     assert arm["policy"] == hashlib.sha256(text).hexdigest()
-    assert device.audited("disarm")[0]["cause"] == "source-ended"
+    assert device.audited("disarm")[0]["cause"] == "signal"
     assert len(device.audited("refusal")) == 3
 
 

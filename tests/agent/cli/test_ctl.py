@@ -77,6 +77,18 @@ def test_the_brokers_word_is_called_what_it_is(tmp_path, capsys) -> None:
     assert "whether anybody received it, nobody says" in capsys.readouterr().err
 
 
+def test_an_order_is_answered_with_what_it_is_about(tmp_path, capsys) -> None:
+    data = {"state": "armed", "reason": "patrol", "authorisation": "W-1", "authorised_until": "…Z",
+            "watchlist": "l-1 v2", "frames": 7, "parked": 0, "pending": 3}  # fmt: skip
+    with running(lambda request, uid: ControlReply(ok=True, data=data), tmp_path) as options:
+        arm = ["ctl", "arm", "--reason", "patrol", "--authorisation", "W-1"]
+        for words, known in ((arm, 5), (["ctl", "disarm"], 2), (["ctl", "unpark"], 2)):
+            assert main([*words, *options]) == 0
+            assert len(capsys.readouterr().out.splitlines()) == known
+        assert main(["ctl", "status", *options]) == 0
+        assert len(capsys.readouterr().out.splitlines()) == len(data)
+
+
 def test_not_in_time_is_69_with_the_trouble(tmp_path, capsys) -> None:
     with running(Agent(confirmed_at=10_000), tmp_path) as options:
         assert main(["ctl", "test-alert", "--timeout", "0.2", *options]) == 69

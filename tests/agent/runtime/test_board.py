@@ -4,6 +4,7 @@ import pytest
 
 from agent.policy.states import Cause, Mode
 from agent.runtime.board import Board, Condition
+from agent.values import Wall
 from tests.support.clocks import FakeClock
 
 
@@ -77,6 +78,26 @@ def test_what_a_person_wrote_is_for_the_operator_alone(cause: Cause) -> None:
     assert sum("Hans" in one.reason for one in seen) >= 4
     assert not any("Hans" in one.told_reason for one in seen)
     assert seen[-1].told_reason == "disarmed; gone"
+
+
+def test_a_refusal_stands_beside_the_reason_until_it_is_armed() -> None:
+    board = Board(clock := FakeClock())
+    board.disarmed("end of shift", Cause.OPERATOR)
+    before = board.condition
+    board.arming("patrol")
+    board.refused("authorisation A-1: not loaded")
+    now = board.condition
+    assert (now.mode, now.why, now.cause) == (Mode.DISARMED, "end of shift", before.cause)
+    assert (now.refusal, now.refused_at) == ("authorisation A-1: not loaded", clock.wall())
+    board.arming("patrol")
+    board.armed("patrol", "A-1", Wall(9.0))
+    now = board.condition
+    assert (now.refusal, now.refused_at) == ("", None)
+    assert (now.authorisation, now.ends) == ("A-1", 9.0)
+    board.renewed("A-1", Wall(11.0))
+    assert board.condition.ends == 11.0
+    board.disarmed("end of shift", Cause.OPERATOR)
+    assert (board.condition.authorisation, board.condition.ends) == ("", None)
 
 
 def test_why_it_disarmed_by_itself_is_told() -> None:
