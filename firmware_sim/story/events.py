@@ -11,7 +11,7 @@ from firmware_sim.story.part import Part
 
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 Doing = Literal[
-    "remove_entry", "arm", "disarm",
+    "remove_entry", "arm", "disarm", "kill_agent",
     "stall_camera", "drop_camera", "hang_camera", "reset_camera", "resize_camera", "slow_camera",
     "cut_link", "stall_link", "slow_link", "half_open_link", "portal_link",
     "lose_gps", "drift_gps", "spoof_gps",
@@ -21,6 +21,7 @@ _TAKES: Final[Mapping[str, tuple[str, ...]]] = {
     "remove_entry": ("entry",),
     "arm": (),
     "disarm": (),
+    "kill_agent": ("seconds",),
     "stall_camera": ("seconds",),
     "drop_camera": ("seconds",),
     "hang_camera": (),

@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.demo.stage import ROOT
+from tests.faults.agency import PreparedAgency
 from tests.faults.batch import play_all
 from tests.faults.judge import Verdict, judge
-from tests.faults.play import BROKER
+from tests.faults.play import BROKER, Prepared
 from tests.faults.recording import read
 from tests.faults.table import as_table
-from tests.faults.timelines import FAULTS, Fault, Timeline, alone, needed, pairs
+from tests.faults.timelines import FAULTS, RULED, Fault, Timeline, alone, needed, pairs
 from tests.stories.needs import lacking
 
 OUT = ROOT / "build" / "faults"
@@ -39,11 +40,14 @@ def main() -> int:
     for why in skipped.values():
         print(f"skipped {why}", flush=True)
     here = [fault for fault in FAULTS if fault.name not in skipped]
+    if options.ruled:
+        names = {fault.name for fault in here}
+        here = [fault for fault in RULED if fault.name in names]
     plan = _plan(here, options)
     if options.again:
         verdicts = [judge(read(OUT / one.name / "recording.json")) for one in plan]
     else:
-        verdicts = _play(plan, options.footage, options.workers)
+        verdicts = _play(plan, options)
     void = sum(bool(one.void) for one in verdicts)
     broken = sum(not one.passed for one in verdicts) - void
     results = {
@@ -63,16 +67,18 @@ def main() -> int:
 
 
 def _plan(here: Sequence[Fault], options: argparse.Namespace) -> list[Timeline]:
-    singles = [] if options.pairs_only else alone(here, options.seed)
-    every = [*singles, *pairs(here, options.seed, options.timelines)]
-    return [one for one in every if not options.only or one.name in options.only]
+    singles = [] if options.pairs_only else alone(here, options.seed, ruled=options.ruled)
+    every = [*singles, *pairs(here, options.seed, options.timelines, ruled=options.ruled)]
+    chosen = [one for one in every if not options.only or one.name in options.only]
+    return [one for one in chosen if options.fault in ("", *one.faults)]
 
 
-def _play(plan: Sequence[Timeline], footage: Path, workers: int) -> list[Verdict]:
+def _play(plan: Sequence[Timeline], options: argparse.Namespace) -> list[Verdict]:
     """All of them, with progress; in the order of the plan."""
     began = time.monotonic()
     done: dict[str, Verdict] = {}
-    for verdict in play_all(plan, OUT, footage, workers):
+    world = PreparedAgency if options.ruled else Prepared
+    for verdict in play_all(plan, OUT, options.footage, options.workers, world):
         done[verdict.name] = verdict
         so_far = f"{len(done)}/{len(plan)} {time.monotonic() - began:5.0f} s"
         print(f"{so_far}  {_line(verdict)}", flush=True)
@@ -96,8 +102,11 @@ def _options() -> argparse.Namespace:
     add: Any = parser.add_argument
     add("--timelines", type=_count, default=50, metavar="N", help="random pairs (default 50)")
     add("--seed", type=int, default=1, help="of times, figures and pairs (default 1)")
+    add("--ruled", action="store_true", help="under an agency's rules, with its hub; longer")
     add("--pairs-only", action="store_true", help="not each fault alone as well")
     add("--only", nargs="+", metavar="NAME", help="these timelines only")
+    names = [fault.name for fault in FAULTS]
+    add("--fault", default="", choices=names, metavar="KIND", help="timelines with this fault only")
     add("--again", action="store_true", help="judge what was recorded before; play nothing")
     add("--workers", type=_count, default=max(1, os.cpu_count() or 1), help="side by side")
     add("--footage", type=Path, default=ROOT / "build" / "assets")

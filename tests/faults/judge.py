@@ -11,21 +11,27 @@ the agent: such a timeline is void, which is not the same as good.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 
-from firmware_sim.gps import METRES_PER_DEGREE
-from firmware_sim.score.received import Alert, alerts, story_us
+from tests.faults.facts import (
+    afterwards,
+    armed_spans,
+    is_match,
+    metres,
+    raised,
+    raised_ids,
+    received_alerts,
+)
 from tests.faults.recording import Recording, Sample
 
 COOLDOWN_S: Final = 2.0
 ARRIVES_S: Final = 5.0
 """From an alert's picture to the subscriber, once the device has recovered."""
+_DISK_FULL: Final = 74
 _HERE_M: Final = 100.0
 _CLOCK_S: Final = 0.05
 """Records and alerts have their times in milliseconds, and are made by different threads."""
@@ -69,6 +75,7 @@ def judge(it: Recording) -> Verdict:
     always: tuple[Rule, ...] = (
         _fell_over,
         _log_not_whole,
+        _not_resumed,
         _lost,
         _doubled,
         _looked_while_disarmed,
@@ -89,6 +96,8 @@ def _fell_over(it: Recording) -> Iterator[str]:
         yield f"the play stopped: {it.trouble}"
     if it.exit_code != 0:
         yield f"the agent ended with {it.exit_code}, not 0"
+    if wrong := [code for code in it.exits if code != _DISK_FULL]:
+        yield f"the agent ended by itself with {wrong[0]}"
     if "Traceback" in it.log or "internal error" in it.log:
         yield "the agent tells of a bug: see agent.log"
 
@@ -97,31 +106,50 @@ def _log_not_whole(it: Recording) -> Iterator[str]:
     if not it.audit_check.startswith("whole"):
         yield f"the audit log: {it.audit_check}"
     kinds = [record["kind"] for record in it.audit]
-    if kinds.count("start") != 1 or kinds.count("stop") != 1:
-        yield f"the audit log has {kinds.count('start')} starts and {kinds.count('stop')} stops"
+    starts, stops = kinds.count("start"), kinds.count("stop")
+    if not 1 + it.kills <= starts <= 1 + it.kills + len(it.exits) or stops != starts - it.kills:
+        yield f"the audit log has {starts} starts and {stops} stops, after {it.kills} kills"
+
+
+def _not_resumed(it: Recording) -> Iterator[str]:
+    """Who was killed while armed goes on with the same use, and says that there was a gap."""
+    armed = cut = ""
+    for record in it.audit if it.resumes else ():
+        kind, fields = record["kind"], record["fields"]
+        if kind == "start":
+            armed, cut = "", armed
+        elif kind == "arm":
+            armed = str(fields["activation"])
+            if cut not in ("", armed):
+                yield f"the use {cut} was cut short and not resumed"
+            cut = ""
+        elif kind in ("disarm", "stop"):
+            if cut:
+                yield f"the use {cut} was cut short and not resumed"
+            armed = cut = ""
 
 
 def _lost(it: Recording) -> Iterator[str]:
-    raised, received = raised_ids(it), {alert.id for alert in received_alerts(it)}
+    ids, received = raised_ids(it), {alert.id for alert in received_alerts(it)}
     told = sum(
         int(one["payload"]["data"]["events"])
         for one in it.received
         if one["topic"].endswith("/match") and one["payload"].get("type") == GAP
     )
-    lost = sorted(set(raised) - received)
+    lost = sorted(set(ids) - received)
     if len(lost) > told:
         yield f"{len(lost)} alerts raised, not received, {told} told as given up: {lost[0]} …"
-    if strange := sorted(received - set(raised)):
+    if strange := sorted(received - set(ids)):
         yield f"{len(strange)} alerts received that the audit log does not know: {strange[0]} …"
-    if len(raised) != len(set(raised)):
+    if len(ids) != len(set(ids)):
         yield "an alert is in the audit log twice"
-    if not raised:
+    if not ids:
         yield "no alert was raised at all"
 
 
 def _doubled(it: Recording) -> Iterator[str]:
     """One person, one activation, one cool-down: one first alert."""
-    activation = {one["fields"]["event"]: one["fields"]["activation"] for one in _raised(it)}
+    activation = {one["fields"]["event"]: one["fields"]["activation"] for one in raised(it)}
     times: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     for alert in received_alerts(it):
         if not alert.update:
@@ -181,10 +209,10 @@ def _elsewhere(it: Recording) -> Iterator[str]:
     """No position is told that is not where it is; and one is told when all is well."""
     for one in it.received:
         payload = one["payload"]
-        place = payload.get("data", {}).get("location") if _is_match(one) else None
-        if place is not None and (away := _metres(it.place, place["lat"], place["lon"])) > _HERE_M:
+        place = payload.get("data", {}).get("location") if is_match(one) else None
+        if place is not None and (away := metres(it.place, place["lat"], place["lon"])) > _HERE_M:
             yield f"alert {payload['id']} tells a place {away:.0f} m away"
-    last = [one for one in it.received if _is_match(one)][-1:]
+    last = [one for one in it.received if is_match(one)][-1:]
     if last and last[0]["payload"]["data"]["location"] is None:
         yield "the last alert tells no place: the receiver has been well for long"
 
@@ -213,66 +241,6 @@ def _missed_afterwards(it: Recording) -> Iterator[str]:
     for event, took in late.items():
         if took > ARRIVES_S:
             yield f"alert {event} took {took:.1f} s to arrive, when all was well again"
-
-
-def afterwards(it: Recording) -> list[Mapping[str, Any]]:
-    """Appearances of people who are still listed, after the stated time of recovery."""
-    return [
-        row
-        for row in it.score["appearances"]
-        if row["begin_s"] >= it.over_s + it.within_s and row["entry"] not in it.removed
-    ]
-
-
-def received_alerts(it: Recording) -> list[Alert]:
-    """Matches and updates with the time of their picture, copies included."""
-    return alerts(
-        [one for one in it.received if _is_match(one)],
-        start_at=it.start_at,
-        end_us=round(it.seconds * 1e6),
-        shifts=it.shifts,
-    )
-
-
-def raised_ids(it: Recording) -> list[str]:
-    return [str(one["fields"]["event"]) for one in _raised(it)]
-
-
-def armed_spans(it: Recording) -> list[tuple[float, float]]:
-    """Story times between which the log says it was armed, s."""
-    spans, begin = [], None
-    for record in it.audit:
-        if record["kind"] not in ("arm", "disarm", "start", "stop"):
-            continue
-        at = _at_s(it, record)
-        if begin is not None:
-            spans.append((begin, at))
-        begin = at if record["kind"] == "arm" else None
-    return spans if begin is None else [*spans, (begin, math.inf)]
-
-
-def _at_s(it: Recording, record: Mapping[str, Any]) -> float:
-    told = datetime.fromisoformat(record["time"].replace("Z", "+00:00")).timestamp()
-    device_us = round((told - it.start_at) * 1e6)
-    return story_us(device_us, it.shifts, end_us=round(it.seconds * 1e6)) / 1e6
-
-
-def _raised(it: Recording) -> list[Mapping[str, Any]]:
-    return [record for record in it.audit if record["kind"] == "alert"]
-
-
-def _is_match(message: Mapping[str, Any]) -> bool:
-    payload = message["payload"]
-    return (
-        message["topic"].endswith("/match")
-        and isinstance(payload, Mapping)
-        and str(payload.get("type", "")).startswith("bodycam.match.")
-    )
-
-
-def _metres(here: tuple[float, float], lat: float, lon: float) -> float:
-    east = (lon - here[1]) * math.cos(math.radians(here[0]))
-    return METRES_PER_DEGREE * math.hypot(lat - here[0], east)
 
 
 def _figures(it: Recording) -> dict[str, Any]:

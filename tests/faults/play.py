@@ -26,7 +26,7 @@ from firmware_sim.score.scoring import score
 from firmware_sim.story.events import Event
 from tests.demo.stage import AGENT, ROOT, Stage, StageError
 from tests.faults.recording import Recording, Sample
-from tests.faults.timelines import Timeline, story
+from tests.faults.timelines import SECONDS, Timeline, story
 from tests.stories.camera import Shot
 from tests.stories.play import Play
 from tests.stories.surroundings import Surroundings
@@ -34,6 +34,9 @@ from tests.support.broker import MOSQUITTO
 from tests.support.receiver import lines
 
 SAMPLE_EVERY_S = 0.2
+_DISK_FULL = 74
+_ENDS_AT_A_CRASH = ("shift_clock", "fill_disk")
+"""A use is not resumed when the clock was moved, or when it could not be written down."""
 _PATIENCE_S = 15.0
 _EMPTY_REPORT = {"alerts": {"raised": 0}, "tracks": 0, "subjects": 0}
 VERIFY = ROOT / "agent" / "docs" / "verify_audit.py"
@@ -48,10 +51,16 @@ class Prepared(Play):
         footage: the pinned films and photographs.
     """
 
+    seconds = SECONDS
+
     def __init__(self, folder: Path, footage: Path) -> None:
-        super().__init__("street", story("street", [], None), folder, footage)
+        super().__init__("street", story("street", [], None, self.seconds), folder, footage)
         self.shots = folder / "street.pickle"
         self.enrolled = folder / "state"
+
+    def player(self, timeline: Timeline, folder: Path) -> FaultPlay:
+        """What plays a timeline on this street."""
+        return FaultPlay(timeline, folder, self._footage, self)
 
     def make(self) -> None:
         """Draw and enrol."""
@@ -83,7 +92,8 @@ class FaultPlay(Play):
         self._samples: list[Sample] = []
         self._errands: list[threading.Thread] = []
         self._over = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
+        if any(event.do == "fill_disk" for event in timeline.story.events):
+            self._restarts = (_DISK_FULL,)
 
     def record(self) -> Recording:
         """Play it to its end, whatever happens."""
@@ -93,9 +103,9 @@ class FaultPlay(Play):
         with ExitStack() as undo:
             self._place_state(undo)
             cast = undo.enter_context(Stage(self._folder, self._broker))
-            shutil.copytree(self._prepared.enrolled, self._state)
             cast.broker.start()
             self._subscribe(cast)
+            self._furnish(cast, undo)
             around = undo.enter_context(Surroundings(cast, self._folder, self._story))
             asking = threading.Thread(target=self._ask_often, args=(around,), daemon=True)
             asking.start()
@@ -106,16 +116,26 @@ class FaultPlay(Play):
                 trouble = str(error)
                 start_at = self._lens.start_at if self._lens is not None else start_at
             self._over.set()
+            trouble = trouble or self._not_done()
             for thread in (asking, *self._errands):
                 thread.join(_PATIENCE_S)
             return self._recorded(trouble, start_at, report)
+
+    def _furnish(self, cast: Stage, undo: ExitStack) -> None:
+        """What the device has on its disk."""
+        del cast, undo
+        shutil.copytree(self._prepared.enrolled, self._state)
+
+    def _messages(self) -> list[dict[str, Any]]:
+        """Everything that was received."""
+        return lines(self._received)
 
     def _recorded(self, trouble: str, start_at: float, report: dict[str, Any]) -> Recording:
         """While the agent's disk is still there."""
         head = self._truth[0]
         head["clock"] = [list(one) for one in self._shifts]
         head["removed"] = {entry: round(at * 1e6) for entry, at in self._removed.items()}
-        received = lines(self._received)
+        received = self._messages()
         over_s, within_s = self._story.over_s, self._story.expect.recovers_within_s
         assert over_s is not None
         assert within_s is not None
@@ -127,7 +147,7 @@ class FaultPlay(Play):
             place=BodyOptions().place,
             shifts=self._shifts,
             removed=self._removed,
-            exit_code=None if self._process is None else self._process.poll(),
+            exit_code=None if self._service is None else self._service.returncode,
             trouble=trouble,
             log=(self._folder / "agent.log").read_text(errors="replace"),
             audit=_audit(self._state / "audit"),
@@ -136,6 +156,9 @@ class FaultPlay(Play):
             start_at=start_at,
             score=score(self._truth, received, start_at=start_at, report=report),
             samples=self._samples,
+            resumes=not any(e.do in _ENDS_AT_A_CRASH for e in self._story.events),
+            kills=0 if self._service is None else self._service.kills,
+            exits=() if self._service is None else self._service.exits,
             load=round(os.getloadavg()[0] / (os.cpu_count() or 1), 1),
         )
 
@@ -143,10 +166,6 @@ class FaultPlay(Play):
         shots, truth = pickle.loads(self._prepared.shots.read_bytes())
         self._truth += truth
         return iter(shots)
-
-    def _agent(self, around: Surroundings, source: str) -> subprocess.Popen[bytes]:
-        self._process = super()._agent(around, source)
-        return self._process
 
     def _doing(self, event: Event, around: Surroundings) -> Callable[[], None]:
         do = super()._doing(event, around)
@@ -163,23 +182,36 @@ class FaultPlay(Play):
             self._until_done(lambda: bool(self._ask("disarm", reason="story")))
 
     def _arm(self) -> bool:
-        return bool(self._ask("arm", reason="story", authorisation="STORY-1"))
+        return bool(self._ask("arm", reason="story", authorisation=self.authorisation))
 
     def _remove(self, entry: str, around: Surroundings) -> None:
-        command = [*AGENT, "watchlist", "remove", entry, "--state-dir", str(self._state)]
-        before = self._version()
+        before: list[int] = []
+        self._until_done(lambda: before.append(self._version()) is None)
 
-        def removed() -> bool:
-            done = subprocess.run(
-                command, cwd=ROOT, check=False, capture_output=True, env=around.environment()
-            )
-            with (self._folder / "errands.log").open("ab") as log:
-                log.write(done.stdout + done.stderr)
-            return done.returncode == 0
+        def take_off() -> bool:
+            return self._take_off(entry, around)
 
-        if self._until_done(removed) and self._until_done(lambda: self._version() > before, 0.02):
+        if self._until_done(take_off) and self._until_done(
+            lambda: self._version() > before[0], 0.02
+        ):
             assert self._lens is not None
             self._removed[entry] = self._lens.at_s
+
+    def _take_off(self, entry: str, around: Surroundings) -> bool:
+        """Whether it worked."""
+        command = [*AGENT, "watchlist", "remove", entry, "--state-dir", str(self._state)]
+        done = subprocess.run(
+            command, cwd=ROOT, check=False, capture_output=True, env=around.environment()
+        )
+        with (self._folder / "errands.log").open("ab") as log:
+            log.write(done.stdout + done.stderr)
+        return done.returncode == 0
+
+    def _not_done(self) -> str:
+        """What was to happen and could not be made to; empty when all of it did."""
+        wanted = {event.entry for event in self._story.events if event.do == "remove_entry"}
+        left = sorted(wanted - set(self._removed))
+        return f"{left[0]} could not be removed" if left else ""
 
     def _version(self) -> int:
         return int(self._ask("report")["watchlist"]["version"])

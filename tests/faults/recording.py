@@ -43,6 +43,9 @@ class Recording:
         shifts: (story time, by how much) the clocks were really set, microseconds.
         removed: entry to when the device had it from the list no more, story time in s.
         exit_code: of the agent; None: it had to be killed.
+        kills: how often the story killed it.
+        resumes: after a kill a use that was cut short goes on by itself.
+        exits: codes with which it ended by itself before the end, and was started again.
         trouble: why the play itself could not go on; empty when it did.
         log: what the agent said.
         audit: records of its log, in order.
@@ -71,6 +74,9 @@ class Recording:
     score: Mapping[str, Any]
     samples: Sequence[Sample] = field(default=())
     load: float = 0.0
+    kills: int = 0
+    resumes: bool = True
+    exits: Sequence[int] = ()
 
     def write(self, path: Path) -> None:
         """As JSON, so that it can be judged again."""

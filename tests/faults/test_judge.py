@@ -71,7 +71,7 @@ GOOD = Recording(
 def with_log(*records: dict[str, Any], without: str = "") -> tuple[dict[str, Any], ...]:
     """The good log with more records, in order of time."""
     rest = [one for one in LOG if one["fields"].get("event") != without]
-    return tuple(sorted((*rest, *records), key=lambda one: str(one["time"])))
+    return tuple(sorted((*rest, *records), key=lambda one: str(one["time"]).replace("Z", ".")))
 
 
 def score(**changes: Any) -> dict[str, Any]:
@@ -84,6 +84,19 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "killed": ({"exit_code": None}, "ended with None"),
     "crashed": ({"exit_code": 70}, "ended with 70"),
     "alerts left": ({"exit_code": 75}, "ended with 75"),
+    "ended by itself": ({"exits": (70,)}, "ended by itself with 70"),
+    "killed and not started": ({"kills": 1}, "1 starts and 1 stops, after 1 kills"),
+    "use not resumed": (
+        {
+            "kills": 1,
+            "audit": with_log(record(3, "start"), record(3.1, "arm", activation="ACT-3")),
+        },
+        "the use ACT-1 was cut short and not resumed",
+    ),
+    "disarmed after a kill": (
+        {"kills": 1, "audit": with_log(record(3, "start"))},
+        "the use ACT-1 was cut short and not resumed",
+    ),
     "bug": ({"log": "Traceback (most recent call last):"}, "tells of a bug"),
     "play stopped": ({"trouble": "never: the list changed"}, "the play stopped"),
     "nothing recorded": ({"audit": ()}, "nothing was recorded"),
@@ -168,6 +181,15 @@ def test_each_rule_is_told_when_it_is_broken(changes: dict[str, Any], told: str)
 
 
 GOOD_TOO: dict[str, dict[str, Any]] = {
+    "killed and started again": {
+        "kills": 1,
+        "audit": with_log(record(3, "start"), record(3.1, "arm", activation=ACT)),
+    },
+    "not resumed, and need not be": {
+        "kills": 1,
+        "resumes": False,
+        "audit": with_log(record(3, "start"), record(3.1, "arm", activation="ACT-3")),
+    },
     "a copy": {"received": (*GOOD.received, came(1.5, "A", received=4.0))},
     "given up and told of": {"received": (GOOD.received[1], GAP)},
     "an update in the cool-down": {

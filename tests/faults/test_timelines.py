@@ -11,6 +11,7 @@ from firmware_sim.story.events import Doing
 from tests.faults.timelines import (
     FAULTS,
     OVER_S,
+    RULED,
     SECONDS,
     Timeline,
     alone,
@@ -20,6 +21,7 @@ from tests.faults.timelines import (
 )
 
 EVERY = [*alone(FAULTS, 1), *pairs(FAULTS, 1, 50)]
+RULED_ONES = [*alone(RULED, 1, ruled=True), *pairs(RULED, 1, 50, ruled=True)]
 
 
 def test_every_event_of_the_schema_is_a_fault_or_its_mend() -> None:
@@ -48,7 +50,7 @@ def test_without_two_faults_there_are_no_pairs(few: int) -> None:
     assert pairs(FAULTS[:few], 1, 5) == []
 
 
-@pytest.mark.parametrize("timeline", EVERY, ids=lambda one: one.name)
+@pytest.mark.parametrize("timeline", [*EVERY, *RULED_ONES], ids=lambda one: one.name)
 def test_somebody_listed_walks_by_after_the_stated_recovery(timeline: Timeline) -> None:
     told = timeline.story
     assert told.over_s is not None
@@ -56,7 +58,7 @@ def test_somebody_listed_walks_by_after_the_stated_recovery(timeline: Timeline) 
     well = told.over_s + (told.expect.recovers_within_s or 0.0)
     for entry in ("E-1", "E-2"):
         assert any(
-            one.path[0][0] >= well and one.path[-1][0] <= SECONDS
+            one.path[0][0] >= well and one.path[-1][0] <= told.seconds
             for one in told.people
             if one.entry == entry
         )
@@ -69,6 +71,12 @@ def test_the_second_fault_begins_while_the_first_one_lasts() -> None:
             assert min(e.at for e in one.story.events) == first.at
             assert any(first.at <= e.at <= first.at + first.seconds
                        for e in one.story.events if e is not first)  # fmt: skip
+
+
+def test_under_rules_somebody_arms_when_the_last_fault_is_over() -> None:
+    for one in RULED_ONES:
+        assert one.story.events[-1].do == "arm"
+        assert one.story.events[-1].at == pytest.approx(one.story.over_s, abs=0.01, rel=0)
 
 
 def test_the_street_is_always_the_same() -> None:

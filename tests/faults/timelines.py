@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Final
 
@@ -18,11 +18,14 @@ from firmware_sim.story.format import Story
 SECONDS: Final = 28.0
 OVER_S: Final = 11.0
 """No fault lasts longer than this, story time."""
-_BEGIN_S: Final = (3.0, 5.0)
-_LONGEST_S: Final = 5.0
+_BEGIN_S: Final = (3.0, 4.5)
+_LONGEST_S: Final = 5.2
 _EVERY_S: Final = 6.0
 _CAMERA: Final = {"width": 640, "height": 360, "hfov_deg": 60, "fps": 10}
 _FIRMWARE: Final = {"boot_s": 2.0, "watchdog_s": 2.0}
+RULED_SECONDS: Final = 34.0
+RULED_RECOVERS_S: Final = 18.0
+"""After a leap a receiver of positions is not believed for 10 s; then somebody arms."""
 SEED: Final = 77
 """Of the street."""
 Made = tuple[tuple[float, dict[str, Any]], ...]
@@ -75,10 +78,16 @@ def _there_and_back(bad: Mapping[str, Any], well: Mapping[str, Any], *more: str)
     """Until the cause is mended, some seconds later."""
 
     def make(lot: random.Random) -> Made:
-        later = round(lot.uniform(3.0, 5.0), 2)
+        later = round(lot.uniform(4.5, 5.2), 2)  # two looks of the governor, and a little
         return ((0.0, dict(bad)), (later, dict(well)), *((later, {"do": one}) for one in more))
 
     return make
+
+
+def _killed(lot: random.Random) -> Made:
+    """Its wearer looks at it some seconds later, and arms where it did not by itself."""
+    seconds = round(lot.uniform(0.5, 3.0), 2)
+    return ((0.0, {"do": "kill_agent", "seconds": seconds}), (5.0, {"do": "arm"}))
 
 
 def _resized(lot: random.Random) -> Made:
@@ -115,8 +124,27 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault("shift_clock", _clock, 4.0),
     Fault("fill_disk", _lasting("fill_disk", 2.0, 5.0), 8.0),
     Fault("remove_entry", _at_once("remove_entry", entry="E-1"), 6.0),
+    Fault("kill_agent", _killed, 12.0),
     Fault("disarm", _there_and_back({"do": "disarm"}, {"do": "arm"}), 4.0),
 )
+
+
+def _set_right(lot: random.Random) -> Made:
+    """Somebody sets the clock back, and a time server sets it right again. One that was ahead is
+    not believed before the true time has come as far: nothing to be seen within a story.
+    """
+    by_s = lot.choice((-600.0, -86_400.0))
+    later = round(lot.uniform(2.0, 4.0), 2)
+    moves = (0.0, by_s), (later, -by_s)
+    return tuple((at, {"do": "shift_clock", "by_s": by}) for at, by in moves)
+
+
+RULED: Final[tuple[Fault, ...]] = tuple(
+    replace(fault, make=_set_right) if fault.name == "shift_clock" else fault for fault in FAULTS
+)
+"""The same under an agency's rules: where the satellites vouch for the clock, nobody can arm before
+it is right again.
+"""
 SETTINGS: Final[Mapping[str, float]] = {
     "models.threads": 1,
     "decision.cooldown_s": 2,
@@ -139,14 +167,15 @@ def needed(fault: Fault) -> frozenset[str]:
     return frozenset(str(event["do"]) for _, event in fault.make(random.Random(0)))
 
 
-def alone(faults: Iterable[Fault], seed: int) -> list[Timeline]:
-    """Each fault by itself."""
+def alone(faults: Iterable[Fault], seed: int, *, ruled: bool = False) -> list[Timeline]:
+    """Each fault by itself. `ruled`: as under an agency's rules, see `RULED`."""
     return [
-        _timeline(fault.name, (fault,), random.Random(f"{seed} {fault.name}")) for fault in faults
+        _timeline(fault.name, (fault,), random.Random(f"{seed} {fault.name}"), ruled=ruled)
+        for fault in faults
     ]
 
 
-def pairs(faults: Sequence[Fault], seed: int, count: int) -> list[Timeline]:
+def pairs(faults: Sequence[Fault], seed: int, count: int, *, ruled: bool = False) -> list[Timeline]:
     """So many pairs of different faults, drawn by lot; none twice before each came once."""
     lot = random.Random(f"{seed} pairs")
     drawn: list[tuple[Fault, Fault]] = []
@@ -157,12 +186,12 @@ def pairs(faults: Sequence[Fault], seed: int, count: int) -> list[Timeline]:
         if not every:
             return []
     return [
-        _timeline(f"{number:02d}-{one.name}+{other.name}", (one, other), lot)
+        _timeline(f"{number:02d}-{one.name}+{other.name}", (one, other), lot, ruled=ruled)
         for number, (one, other) in enumerate(drawn[:count], 1)
     ]
 
 
-def _timeline(name: str, faults: tuple[Fault, ...], lot: random.Random) -> Timeline:
+def _timeline(name: str, faults: tuple[Fault, ...], lot: random.Random, *, ruled: bool) -> Timeline:
     """The second fault begins while the first one lasts."""
     events: list[dict[str, Any]] = []
     at, latest = lot.uniform(*_BEGIN_S), 0.0
@@ -173,23 +202,33 @@ def _timeline(name: str, faults: tuple[Fault, ...], lot: random.Random) -> Timel
         at = lot.uniform(at, max(at, min(latest, OVER_S - _LONGEST_S)))
     events.sort(key=lambda event: event["at"])
     within_s = max(fault.recovers_s for fault in faults)
-    return Timeline(name, tuple(fault.name for fault in faults), story(name, events, within_s))
+    if ruled:  # whoever wears it looks at it then, and arms where rules have disarmed it
+        events.append({"at": round(max(map(_over_s, events)), 2), "do": "arm"})
+        within_s = max(within_s, RULED_RECOVERS_S)
+    seconds = RULED_SECONDS if ruled else SECONDS
+    told = story(name, events, within_s, seconds)
+    return Timeline(name, tuple(fault.name for fault in faults), told)
 
 
 def _over_s(event: Mapping[str, Any]) -> float:
     return over_s(Event.model_validate(event), **_FIRMWARE)
 
 
-def story(title: str, events: Sequence[Mapping[str, Any]], within_s: float | None) -> Story:
+def story(
+    title: str,
+    events: Sequence[Mapping[str, Any]],
+    within_s: float | None,
+    seconds: float = SECONDS,
+) -> Story:
     """The street with these events, and the time of recovery that is stated."""
     return Story.model_validate(
         {
             "title": title,
             "seed": SEED,
-            "seconds": SECONDS,
+            "seconds": seconds,
             "pace": "live",
             "camera": {**_CAMERA, "motion": [{"at": 0, "gait": "stand"}]},
-            "people": [person for start in _starts() for person in _two(start)],
+            "people": [person for start in _starts(seconds) for person in _two(start)],
             "list": {"distractors": 100},
             "body": _FIRMWARE,
             "events": list(events),
@@ -199,8 +238,8 @@ def story(title: str, events: Sequence[Mapping[str, Any]], within_s: float | Non
     )
 
 
-def _starts() -> list[float]:
-    return [number * _EVERY_S for number in range(int(SECONDS // _EVERY_S) + 1)]
+def _starts(seconds: float) -> list[float]:
+    return [number * _EVERY_S for number in range(int((seconds - 4.0) // _EVERY_S) + 1)]
 
 
 def _two(start: float) -> list[dict[str, Any]]:

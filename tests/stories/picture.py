@@ -10,7 +10,7 @@ import numpy as np
 from firmware_sim.player import Encoder
 from firmware_sim.story.events import Event
 from firmware_sim.story.format import Story
-from tests.stories.camera import Shot
+from tests.stories.camera import Gap, Shot
 
 
 def as_sent(shots: Iterable[Shot], story: Story) -> Iterator[Shot]:
@@ -24,6 +24,19 @@ def as_sent(shots: Iterable[Shot], story: Story) -> Iterator[Shot]:
             due_us = at_us + round(1e6 / slow.fps)
         other = _now(story, "resize_camera", at_us)
         yield (jpeg if other is None else _resized(jpeg, other, story.camera.jpeg_quality)), at_us
+
+
+def gaps(story: Story) -> list[Gap]:
+    """When none leave it, by `stall_camera` and `drop_camera`."""
+    return [
+        Gap(
+            round(event.at * 1e6),
+            round((event.at + event.seconds) * 1e6),
+            hang_up=event.do == "drop_camera",
+        )
+        for event in story.events
+        if event.do in ("stall_camera", "drop_camera")
+    ]
 
 
 def _now(story: Story, do: str, at_us: int) -> Event | None:

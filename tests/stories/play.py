@@ -11,9 +11,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,10 @@ from firmware_sim.story.events import Event
 from firmware_sim.story.format import Story
 from firmware_sim.story.staging import entries, stage
 from tests.demo.stage import AGENT, ROOT, Stage, StageError
-from tests.stories.camera import Action, Gap, Shot, StoryCamera
-from tests.stories.picture import as_sent
+from tests.stories.camera import Action, Shot, StoryCamera
+from tests.stories.picture import as_sent, gaps
 from tests.stories.played import Played, alerts_of
+from tests.stories.service import Service
 from tests.stories.surroundings import Surroundings
 from tests.stories.waiting import finished, until
 from tests.support.receiver import lines
@@ -59,6 +61,8 @@ class Play:
         size: another size of the picture.
     """
 
+    authorisation = "STORY-1"
+
     def __init__(
         self,
         name: str,
@@ -77,6 +81,8 @@ class Play:
         self._received = folder / "received.jsonl"
         self._disk: Path | None = None
         self._broker = "amqtt"
+        self._service: Service | None = None
+        self._restarts: Collection[int] = ()
         self._live = story.pace == "live" and film is None
         self._lens: StoryCamera | None = None
         self._run_s = _RUN_S
@@ -140,7 +146,7 @@ class Play:
             list(sent) if self._live else sent,
             live=self._live,
             actions=self._actions(around),
-            gaps=self._gaps(),
+            gaps=gaps(self._story),
             video=around.video,
         )
         try:
@@ -155,15 +161,27 @@ class Play:
             self._lens.close()
         return self._lens.start_at, self._report()
 
-    def _agent(self, around: Surroundings, source: str) -> subprocess.Popen[bytes]:
+    def _agent(self, around: Surroundings, source: str) -> Service:
         pace = ["--pace", "live" if self._live else "max"]
-        arm = ["--reason", "story", "--authorisation", "STORY-1"]
+        arm = ["--reason", "story", "--authorisation", self.authorisation]
         paths = ["--state-dir", str(self._state), "--report", str(self._folder / "report.json")]
         options = [
-            part for key, value in around.settings().items() for part in ("--set", f"{key}={value}")
+            part
+            for key, value in self._settings(around).items()
+            for part in ("--set", f"{key}={value}")
         ]
-        command = [*AGENT, "run", "--source", source, *pace, *arm, *paths, *options]
-        return around.start_agent(command)
+        common = [*AGENT, "run", *pace, *paths, *options]
+        lives = chain([["--source", source, *arm]], repeat(["--set", f"camera.source={source}"]))
+
+        def start() -> subprocess.Popen[bytes]:
+            """A person starts it and arms; after that its service manager does, and nobody arms."""
+            return around.start_agent([*common, *next(lives)])
+
+        self._service = Service(start, around.later, self._restarts)
+        return self._service
+
+    def _settings(self, around: Surroundings) -> dict[str, str | float | bool]:
+        return around.settings()
 
     def _report(self) -> dict[str, Any]:
         path = self._folder / "report.json"
@@ -195,9 +213,15 @@ class Play:
             return lambda: self._order(event.do)
         if event.do == "shift_clock":
             return lambda: self._shift(event.by_s, around)
+        if event.do == "kill_agent":
+            return lambda: self._kill(event.seconds)
         if event.do == "fill_disk":
             return lambda: self._fill(event.seconds, around)
         return lambda: around.happen(event)
+
+    def _kill(self, seconds: float) -> None:
+        assert self._service is not None
+        self._service.kill(seconds)
 
     def _fill(self, seconds: float, around: Surroundings) -> None:
         """Somebody else has filled the disk; later there is room again."""
@@ -214,7 +238,7 @@ class Play:
 
     def _order(self, command: str) -> None:
         self._settle()
-        extra = {"authorisation": "STORY-1"} if command == "arm" else {}
+        extra = {"authorisation": self.authorisation} if command == "arm" else {}
         self._ask(command, reason="story", **extra)
 
     def _shift(self, by_s: float, around: Surroundings) -> None:
@@ -242,17 +266,6 @@ class Play:
         if not reply.ok:
             raise StageError(f"{command}: {reply.error}")
         return reply.data
-
-    def _gaps(self) -> list[Gap]:
-        return [
-            Gap(
-                round(event.at * 1e6),
-                round((event.at + event.seconds) * 1e6),
-                hang_up=event.do == "drop_camera",
-            )
-            for event in self._story.events
-            if event.do in ("stall_camera", "drop_camera")
-        ]
 
     def _delivered(self) -> None:
         """Wait until nothing waits for the broker; an agent that cannot deliver is told in time."""

@@ -16,7 +16,7 @@ from tests.stories.play import _OF_THE_PICTURE
 from tests.stories.surroundings import Surroundings
 from tests.support.receiver import wait_until
 
-OF_THE_AGENT = {"remove_entry", "arm", "disarm", "fill_disk", "shift_clock"}
+OF_THE_AGENT = {"remove_entry", "arm", "disarm", "kill_agent", "fill_disk", "shift_clock"}
 SHORT = {
     "seconds": 0.1, "latency_s": 0.3, "north_m": 500, "north_m_s": 5, "percent": 40, "celsius": 60,
 }  # fmt: skip

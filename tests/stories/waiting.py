@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from tests.demo.stage import StageError
 from tests.stories.camera import StoryCamera
+from tests.stories.service import Service
 
 _START_S = 30.0
 _DELIVERY_PENDING = 75
 
 
-def finished(agent: subprocess.Popen[bytes], lens: StoryCamera, run_s: float) -> None:
+def finished(agent: Service, lens: StoryCamera, run_s: float) -> None:
     """Return when the agent has ended well.
 
     Raises:
@@ -33,7 +34,7 @@ def finished(agent: subprocess.Popen[bytes], lens: StoryCamera, run_s: float) ->
 def until(
     holds: Callable[[], bool],
     what: str,
-    process: subprocess.Popen[bytes] | None = None,
+    process: subprocess.Popen[bytes] | Service | None = None,
     timeout_s: float = _START_S,
 ) -> None:
     """Return when it holds.
