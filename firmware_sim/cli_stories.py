@@ -22,6 +22,8 @@ _RENDER_EXAMPLES = """examples:
       as JPEGs, each byte as the camera would send it
   bodycam-sim render my.yaml --truth my.jsonl
       the truth alone
+  bodycam-sim render my.yaml --photos photos
+      photos/E-1.png and so on, to put on a watchlist who is on that of the story
   bodycam-sim render --list
       the shipped stories
 
@@ -48,6 +50,7 @@ def add_render(commands: Any) -> None:
     add("--list", action="store_true", help="name the shipped stories, and do nothing else")
     add("--out", type=Path, metavar="FILE", help="film.mp4, film.avi (motion JPEG), or a folder")
     add("--truth", type=Path, metavar="FILE", help="JSON lines: a head, then one for each frame")
+    add("--photos", type=Path, metavar="DIR", help="write ENTRY.png of everybody on its list")
     add(
         "--footage",
         type=Path,
@@ -61,7 +64,7 @@ def add_render(commands: Any) -> None:
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from firmware_sim.render import RenderOptions, render
+    from firmware_sim.render import RenderOptions, render, write_photographs
     from firmware_sim.story.loading import load_story, story_names
 
     if arguments.list:
@@ -73,9 +76,13 @@ def _render(arguments: argparse.Namespace) -> int:
         return int(Exit.OK)
     if arguments.story is None:
         raise SimError("which story? --list names the shipped ones", Exit.USAGE)
-    if arguments.out is None and arguments.truth is None:
-        raise SimError("nothing to write: give --out, --truth or both", Exit.USAGE)
+    if arguments.out is arguments.truth is arguments.photos is None:
+        raise SimError("nothing to write: give --out, --truth or --photos", Exit.USAGE)
     name, story = load_story(arguments.story)
+    if arguments.photos is not None:
+        write_photographs(story, arguments.footage, arguments.photos)
+        if arguments.out is arguments.truth is None:
+            return int(Exit.OK)
     frames = render(
         RenderOptions(
             name,

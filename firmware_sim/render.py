@@ -13,6 +13,7 @@ import cv2
 from firmware_sim.errors import Exit, SimError
 from firmware_sim.footage import quieten_decoders
 from firmware_sim.player import Encoder
+from firmware_sim.scene.cast import photograph
 from firmware_sim.scene.scene import Scene, SceneSetup
 from firmware_sim.scene.sprite import U8
 from firmware_sim.story.format import Story
@@ -170,6 +171,21 @@ def _open_film(options: RenderOptions, setup: SceneSetup) -> _Film:
         return _Folder(path, options.story.camera.jpeg_quality)
     except OSError as error:
         raise SimError(f"{path}: cannot be written ({error.strerror})", Exit.DISK) from None
+
+
+def write_photographs(story: Story, footage: Path, folder: Path) -> None:
+    """`ENTRY.png` of everybody on the story's list.
+
+    Raises:
+        SimError: the footage is missing, or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for entry, who in entries(story).items():
+            image = cv2.imencode(".png", photograph(who, footage))[1]
+            (folder / f"{entry}.png").write_bytes(image.tobytes())
+    except OSError as error:
+        raise SimError(f"{folder}: cannot be written ({error.strerror})", Exit.DISK) from None
 
 
 def require_place(path: Path) -> None:

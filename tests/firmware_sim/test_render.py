@@ -112,6 +112,14 @@ def test_the_shipped_stories_are_listed(capsys) -> None:
     assert "walk-up" in json.loads(capsys.readouterr().out)
 
 
+def test_photographs_of_the_list_are_written(story: str, workplace: Path) -> None:
+    assert main(["render", story, "--photos", "photos"]) == 0
+    assert [one.name for one in Path("photos").iterdir()] == ["E-1.png"]
+    assert cv2.imread("photos/E-1.png").shape[2] == 3
+    Path("file").touch()
+    assert main(["render", story, "--photos", "file"]) == 74
+
+
 @pytest.mark.parametrize("out", ["film.mp4", "film.avi", "pictures"])
 def test_half_a_film_is_not_left_behind(
     story: str, workplace: Path, out: str, capsys, monkeypatch: pytest.MonkeyPatch
