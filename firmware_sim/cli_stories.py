@@ -161,7 +161,7 @@ def story_film(arguments: argparse.Namespace) -> StoryFilm | None:
     if arguments.truth:
         require_place(arguments.truth)
     film = StoryFilm(name, story, arguments.footage, arguments.truth)
-    film.check()
+    film.prepare()
     return film
 
 

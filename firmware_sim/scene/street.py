@@ -21,7 +21,6 @@ from firmware_sim.scene.wearer import Pose
 HALF_WIDTH_M = 5.0
 _BEHIND_M, _END_M, _HOUSES_M, _SKY_M = -8.0, 60.0, 9.0, 70.0
 _GROUND_PX, _WALL_PX = 36, 48
-BACKDROP = "bikes.mp4"
 _WALL_FRAME, _END_FRAME = 240, 160
 
 
@@ -120,10 +119,10 @@ def build_street(lens: Lens, lighting: Lighting, footage: Path, seed: int) -> St
     Args:
         lens: of the camera.
         lighting: is baked into them.
-        footage: folder with `BACKDROP`.
+        footage: folder with `bikes.mp4`.
         seed: of the pavement.
     """
-    end, wall = pictures_of(footage / BACKDROP, [_END_FRAME, _WALL_FRAME])
+    end, wall = pictures_of(footage / "bikes.mp4", [_END_FRAME, _WALL_FRAME])
     edge = lens.ideal(np.array([[0.0, 0.0], [lens.width, lens.height]]))
     scale = lens.focal_px / 2
     canvas = (round(-2 * edge[0, 0] * scale) + 4, round(-2 * edge[0, 1] * scale) + 4)

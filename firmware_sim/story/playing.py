@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from firmware_sim.device import Ambient, Charge, Hang, Heated, Profile, Reset, ShiftClock, Stall
 from firmware_sim.footage import Shot
 from firmware_sim.gps import Drift, Sky, Spoof
 from firmware_sim.render import truth_head, write_lines
-from firmware_sim.scene.cast import load_actor, pictures_of
 from firmware_sim.scene.scene import Scene
-from firmware_sim.scene.street import BACKDROP
 from firmware_sim.story.events import Event as StoryEvent
 from firmware_sim.story.format import Camera, Story
 from firmware_sim.story.staging import stage
@@ -36,16 +34,18 @@ class StoryFilm:
     story: Story
     footage: Path
     truth: Path | None
+    _made: list[Scene] = field(default_factory=list, init=False, repr=False, compare=False)
 
-    def check(self) -> None:
-        """Whether it can be drawn, before anybody is told of a camera.
+    def prepare(self) -> Scene:
+        """Paint the street and cut out the people, before anybody is told of a camera: a viewer
+        does not wait as long as that takes on a busy machine.
 
         Raises:
             SimError: the footage is not there, or not what it was.
         """
-        pictures_of(self.footage / BACKDROP, [0])
-        for who in sorted({extra.who for extra in stage(self.story).extras}):
-            load_actor(who, self.footage)
+        if not self._made:
+            self._made.append(Scene(stage(self.story), self.footage))
+        return self._made[0]
 
     def shots(self, start_at: float) -> Iterator[Shot]:
         """Every frame; `start_at` is the capture time of the first, seconds since 1970.
@@ -53,11 +53,10 @@ class StoryFilm:
         Raises:
             SimError: the footage is not there, or the truth cannot be written.
         """
-        setup = stage(self.story)
-        scene = Scene(setup, self.footage)
-        head = truth_head(self.name, self.story, setup) | {"start_at": start_at}
+        scene = self.prepare()
+        head = truth_head(self.name, self.story, scene.setup) | {"start_at": start_at}
         lines = [json.dumps(head)]
-        for number in range(setup.frames):
+        for number in range(scene.setup.frames):
             image, truth = scene.frame(number)
             lines.append(json.dumps(truth.as_json()))
             yield Shot(image, truth.at_us)
