@@ -7,10 +7,13 @@ checkpoints are kept, since both are signed: that is the proof.
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from agent.hub.chain import log_lines
 from agent.hub.devices import Device
 from agent.hub.events_database import EventsDatabase
 from agent.messages.checkpoint import AnchorsFile, CheckpointEvent
@@ -79,6 +82,17 @@ def forks_in(known: AnchorsFile) -> list[str]:
             found.append(f"records {data.first} to {min(end, data.last)}, at {event.time}")
         end = max(end, data.last)
     return found
+
+
+def forked(database: EventsDatabase, agency: str, devices: Iterable[Device]) -> list[str]:
+    """Names of cameras that have written two logs under the key that they have now."""
+    told = [line for line in log_lines(database) if b'"kind":"fork"' in line]
+    named = {json.loads(line)["fields"]["device"] for line in told}
+    return [
+        one.name
+        for one in devices
+        if one.name in named and forks_in(anchors_of(database, agency, one))
+    ]
 
 
 def anchors_of(database: EventsDatabase, agency: str, device: Device) -> AnchorsFile:

@@ -205,16 +205,16 @@ def _list(args: argparse.Namespace, context: HubContext) -> int:
     del args
     with closing(open_hub(context)) as hub:
         register, policy = authorisations.register_of(hub), in_force(hub)
-    rows = list(_rows(register, context.clock.wall()))
+    rows = list(authorisation_rows(register, context.clock.wall()))
     if context.json:
         print_json({"policy": policy.name, "authorisations": rows})
         return int(Exit.OK)
     for row in rows:
-        print(_line(row))
+        print(authorisation_line(row))
     return int(Exit.OK)
 
 
-def _line(row: dict[str, Any]) -> str:
+def authorisation_line(row: dict[str, Any]) -> str:
     """One authorisation, or the end of one, for people."""
     begin = f"{row['id']:<20} {row['state']:<9}"
     if row["state"] == "revoked":
@@ -224,7 +224,8 @@ def _line(row: dict[str, Any]) -> str:
     return f"{begin} {row['type']}  until {row['ends']}  {', '.join(row['devices'])}{mark}"
 
 
-def _rows(register: Register, now: float) -> Iterable[dict[str, Any]]:
+def authorisation_rows(register: Register, now: float) -> Iterable[dict[str, Any]]:
+    """What `list` says of each, and of each that is revoked."""
     for one in sorted(register.valid.values(), key=lambda one: one.id):
         grant = grant_of(one)
         over = grant.ends is not None and now >= grant.ends

@@ -12,13 +12,19 @@ from pydantic import ValidationError
 
 from agent.cli.common import print_json
 from agent.errors import BodycamError, DataError, Exit
+from agent.hub.anchors import forked
+from agent.hub.authorisations import register_of
+from agent.hub.commands.authorise import authorisation_line, authorisation_rows
 from agent.hub.commands.keys import key_rows
 from agent.hub.context import HubContext
 from agent.hub.copies import lists_problem, register_problem
+from agent.hub.events_database import FILE as EVENTS
+from agent.hub.events_database import EventsDatabase
 from agent.hub.hub import Hub, open_hub, root_digest
 from agent.hub.list_values import ListRecord
 from agent.hub.lists_database import FILE as LISTS
 from agent.hub.lists_database import list_names, live_lists
+from agent.hub.policies import published as published_policy
 from agent.hub.readers import readers_of_several, several_line
 from agent.hub.roles import ROLES
 from agent.hub.typed import days_left, grouped
@@ -32,24 +38,27 @@ _EXAMPLES = """examples:
   bodycam-hub status
   bodycam-hub status --json
 
-Exit code 65 when a device would refuse what the public folder holds, or when a file of the hub is
-missing or older than it.
+Exit code 65 when a device would refuse what the public folder holds, when a file of the hub is
+missing or older than it, or when a camera has two audit logs (`bodycam-hub anchors CAMERA`).
 """
 
 
 def register(subparsers: Any) -> None:
-    subparsers.add_parser("status", help="roles, expiry, devices and lists", epilog=_EXAMPLES)
+    subparsers.add_parser(
+        "status", help="roles, expiry, policy, devices and lists", epilog=_EXAMPLES
+    )
 
 
 def run(args: argparse.Namespace, context: HubContext) -> int:
     del args
     with closing(open_hub(context)) as hub:
         answer = describe(hub, context.clock.wall(), context.state_dir / LISTS)
+        answer["forked"] = _forked(hub, context.state_dir / EVENTS)
     if context.json:
         print_json(answer)
     else:
         _show(answer)
-    return int(Exit.OK if answer["problem"] is None else Exit.DATA)
+    return int(Exit.DATA if answer["problem"] or answer["forked"] else Exit.OK)
 
 
 def describe(hub: Hub, now: float, store: Path) -> dict[str, Any]:
@@ -66,12 +75,20 @@ def describe(hub: Hub, now: float, store: Path) -> dict[str, Any]:
         published: dict[str, Any] = {
             "root": _root(hub),
             "roles": _roles(hub, now),
+            "policy": _policy(hub, now),
+            "authorisations": list(authorisation_rows(register_of(hub), now)),
             "lists": _lists(hub, list_names(store)),
         }
         problem = problem or register_problem(hub) or lists_problem(store, hub.repository)
     except BodycamError as error:
         problem = problem or str(error)
-        published = {"root": None, "roles": {}, "lists": []}
+        published = {
+            "root": None,
+            "roles": {},
+            "policy": None,
+            "authorisations": [],
+            "lists": [],
+        }
     devices, waiting = hub.devices.every(), hub.devices.waiting(live_lists(store))
     return {
         "agency": hub.agency,
@@ -103,6 +120,29 @@ def _roles(hub: Hub, now: float) -> dict[str, Any]:
             "keys": rows[role],
         }
     return found
+
+
+def _policy(hub: Hub, now: float) -> dict[str, Any] | None:
+    """None before the first: then cameras hold field tests only."""
+    found = published_policy(hub)
+    if found is None:
+        return None
+    policy = found[0]
+    end = policy.not_after or 0.0
+    return {
+        "name": policy.name,
+        "version": policy.version,
+        "sha256": policy.digest,
+        "not_after": iso_utc(end),
+        "days_left": days_left(end, now),
+    }
+
+
+def _forked(hub: Hub, events: Path) -> list[str]:
+    if not events.exists():
+        return []
+    with closing(EventsDatabase(events)) as database:
+        return forked(database, hub.agency, hub.devices.every())
 
 
 def _lists(hub: Hub, names: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -146,7 +186,13 @@ def _show(answer: dict[str, Any]) -> None:
             f"  {role:<15} version {one['version']:<4} {_left(one):<20} "
             f"{one['threshold']} of {len(one['keys'])} sign, {here} here"
         )
+    print(_policy_line(answer["policy"]))
+    for row in answer["authorisations"]:
+        if row["state"] in ("valid", "to come"):
+            print(f"authorisation {authorisation_line(row)}")
     print(f"{len(answer['devices'])} devices")
+    for name in answer["forked"]:
+        print(f"TWO LOGS: {name}, see `bodycam-hub anchors {name}`")
     for one in answer["lists"]:
         name = f"{one['name']} ({one['list']})" if one["name"] else one["list"]
         print(f"list {name} version {one['version']}, for {one['devices']} devices")
@@ -156,6 +202,15 @@ def _show(answer: dict[str, Any]) -> None:
     if answer["several_lists"]:
         print(several_line(answer["several_lists"]))
     print(answer["problem"] or "the public folder verifies")
+
+
+def _policy_line(policy: dict[str, Any] | None) -> str:
+    if policy is None:
+        return "no policy is published: cameras hold field tests only"
+    left = "OVER" if policy["days_left"] <= 0 else f"{policy['days_left']} days left"
+    return (
+        f"policy {policy['name']} version {policy['version']} until {policy['not_after']}, {left}"
+    )
 
 
 def _left(one: dict[str, Any]) -> str:

@@ -110,6 +110,9 @@ def test_a_camera_whose_disk_was_put_back_is_found(hub, seven, world, log, tmp_p
     assert heard(seven, taken.answers) == [forked.id]  # kept as the proof
     told = world("anchors", "CAM-7", "--json")
     assert (told.code, len(told.json["forks"])) == (65, 1)
+    status = world("status", "--json")
+    assert (status.code, status.json["forked"], status.json["problem"]) == (65, ["CAM-7"], None)
+    assert "TWO LOGS: CAM-7" in world("status").out
     shown = world("audit", "show", "--json").json
     (fork,) = [one for one in shown if one["kind"] == "fork"]
     assert fork["fields"]["device"] == "CAM-7"

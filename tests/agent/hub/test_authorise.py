@@ -65,6 +65,22 @@ def test_what_cameras_get_is_signed_by_its_own_role(office: HubWorld) -> None:
     assert verify(public, signable(tree), to_bytes(tree["signature"]))
 
 
+def test_status_says_what_cameras_may_do_and_until_when(office: HubWorld) -> None:
+    created(office)
+    created(office, name="W-2")
+    office("authorise", "revoke", "W-2", "--reason", "quashed")
+    told = office("status", "--json").json
+    assert told["policy"]["name"] == "uk-live-deployment"
+    assert told["policy"]["not_after"] > iso_utc(office.now)
+    assert told["policy"]["days_left"] > 0
+    states = {one["id"]: one["state"] for one in told["authorisations"]}
+    assert states == {"W-1": "valid", "W-2": "revoked"}
+    out = office("status").out
+    assert "policy uk-live-deployment version 1 until 20" in out
+    assert "authorisation W-1" in out
+    assert "W-2" not in out
+
+
 def test_no_name_of_anybody_fits(office: HubWorld) -> None:
     for role, reference in (("Jane Doe", "27/118"), ("magistrate", "of J. Doe")):
         with pytest.raises(UsageError, match=r"^(role: --role|reference: --reference) is"):

@@ -247,7 +247,9 @@ def test_status_says_what_expires_when(world: HubWorld) -> None:
     }
     assert status["roles"]["root"]["threshold"] == 2
     assert status["problem"] is None
-    assert status["lists"] == status["devices"] == []
+    assert status["lists"] == status["devices"] == status["authorisations"] == []
+    assert (status["policy"], status["forked"]) == (None, [])
+    assert "no policy is published" in world("status").out
 
 
 def test_status_says_what_expires_soon(world: HubWorld) -> None:
