@@ -26,6 +26,12 @@ def prepare(state_dir: Path) -> None:
         raise DiskError(f"state folder {state_dir}: not writable; choose --state-dir")
 
 
+def open_to_others(state_dir: Path) -> str:
+    """What to do when others may look into the folder; empty when they may not."""
+    others = state_dir.stat().st_mode & 0o077
+    return f"others may look into the state folder: chmod 700 {state_dir}" if others else ""
+
+
 class StateLock:
     """Holds the state folder for one agent; the kernel lets go of it whatever kills us."""
 

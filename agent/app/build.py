@@ -35,6 +35,8 @@ def build_agent(context: Context, options: RunOptions) -> Agent:
     with ExitStack() as undo:
         lock = state_dir.StateLock(context.state_dir)
         state_dir.prepare(context.state_dir)
+        if loose := state_dir.open_to_others(context.state_dir):
+            context.log.warning(loose)
         lock.acquire()
         undo.callback(lock.release)
         return _wire(context, options, undo)

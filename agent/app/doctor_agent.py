@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.adapters.control_socket import ask
 from agent.adapters.disk_space import free_mb
 from agent.adapters.fpir_file import FpirFile
 from agent.app.broker import broker_problems
 from agent.app.context import Context
-from agent.app.findings import Finding, Level, Machine, failed
+from agent.app.findings import Finding, Level, Machine, failed, running
 from agent.app.models import choice, manifest, model_file
-from agent.errors import BodycamError, Exit
-from agent.messages.control import ControlRequest
+from agent.errors import Exit
 from agent.modelkit.places import models_dir
 
 _ROOM_MB, _TIGHT_MB = 500, 100
@@ -36,7 +34,8 @@ def state_folder(context: Context, machine: Machine) -> Finding:
     status = folder.stat()
     if status.st_mode & _OTHERS:
         mode = oct(status.st_mode & 0o777)
-        return failed("state folder", f"{folder}: mode {mode}", f"chmod 700 {folder}", Exit.REFUSED)
+        says = f"{folder}: mode {mode}, others may look into it (what matters there is private)"
+        return Finding("state folder", "WARN", says, f"chmod 700 {folder}")
     if status.st_uid != machine.uid:
         return failed(
             "state folder",
@@ -74,6 +73,10 @@ def watchlist(context: Context, _: Machine) -> Finding:
         keystore = context.keystore()
         try:
             name = keystore.identity.device
+            now = running(context) if keystore.locked else None
+            if now is not None and now.get("state") != "locked":
+                says = f"{name}: the running agent has the store open, with {now.get('watchlist')}"
+                return Finding("list", "OK", says)
             if keystore.locked:
                 return Finding(
                     "list", "WARN", f"{name}: the store is locked", keystore.how_to_unlock
@@ -118,7 +121,10 @@ def audit(context: Context, _: Machine) -> Finding:
 
 
 def false_alerts(context: Context, _: Machine) -> Finding:
-    stopped = FpirFile(context.state_dir / "fpir.json").load()[1]
+    path = context.state_dir / "fpir.json"
+    if not path.exists():
+        return Finding("false alerts", "OK", "nothing is counted yet")
+    stopped = FpirFile(path).load()[1]
     if stopped:
         mend = "the agency: bodycam-hub command CAMERA reset-monitor --reason ..."
         return failed("false alerts", stopped, mend, Exit.REFUSED)
@@ -126,10 +132,9 @@ def false_alerts(context: Context, _: Machine) -> Finding:
 
 
 def agent(context: Context, _: Machine) -> Finding:
-    try:
-        reply = ask(context.control_path, ControlRequest(command="status"))
-    except BodycamError:
+    now = running(context)
+    if now is None:
         return Finding("agent", "WARN", "does not run", "systemctl start bodycam-agent")
-    state, reason = reply.data.get("state", "unknown"), reply.data.get("reason", "")
+    state, reason = now.get("state", "unknown"), now.get("reason", "")
     level: Level = "WARN" if state in ("degraded", "locked") else "OK"
     return Finding("agent", level, f"{state}: {reason}", "" if level == "OK" else "ctl status")

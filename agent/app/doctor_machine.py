@@ -10,24 +10,38 @@ from agent.adapters.leds import unwritable
 from agent.adapters.own_memory import core_limit, dumpable, overwrites
 from agent.adapters.sysfs import SysfsHardware
 from agent.app.context import Context
-from agent.app.findings import Finding, Machine, failed
-from agent.errors import Exit
+from agent.app.findings import Finding, Machine, failed, running
+from agent.errors import ConfigError, Exit
 
+_FRESH_S: Final = 30.0
 UNIT: Final = "bodycam-agent.service"
 _UNIT_FOLDERS: Final = ("etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system")
 _UNIT_NEEDS: Final = {"MemorySwapMax": "0", "LimitCORE": "0"}
 
 
-def clock(_: Context, __: Machine) -> Finding:
+def clock(context: Context, _: Machine) -> Finding:
     state = clock_state()
     if state == "synchronised":
         return Finding("clock", "OK", "set by a time server")
-    return Finding(
-        "clock",
-        "WARN",
-        f"{state}: not known to be right",
-        "run a time service (systemd-timesyncd, chrony), or let gpsd give the time",
-    )
+    service = "run a time service (systemd-timesyncd, chrony)"
+    if not _gps(context):
+        mend = f"{service}, or let gpsd give the time"
+        return Finding("clock", "WARN", f"{state}: not known to be right", mend)
+    now = running(context)
+    if now is None:
+        return Finding("clock", "WARN", f"{state}: gpsd gives the time once the agent runs", "")
+    age = (now.get("gps") or {}).get("fix_age_s")
+    if age is None or age > _FRESH_S:
+        mend = f"{service}, or take the receiver under the open sky"
+        return Finding("clock", "WARN", f"{state}: gpsd, which gives the time, has no fix", mend)
+    return Finding("clock", "OK", f"{state}, and held against gpsd, whose fix is {age:g} s old")
+
+
+def _gps(context: Context) -> bool:
+    try:
+        return context.config.gps.enabled
+    except ConfigError:
+        return False
 
 
 def hardware(context: Context, _: Machine) -> Finding:

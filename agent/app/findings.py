@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from agent.errors import Exit
+from agent.adapters.control_socket import ask
+from agent.app.context import Context
+from agent.errors import BodycamError, Exit
+from agent.messages.control import ControlRequest
 
 Level = Literal["OK", "WARN", "FAIL"]
 
@@ -48,6 +52,15 @@ class Machine:
             return (self.root / path).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
+
+
+def running(context: Context) -> Mapping[str, Any] | None:
+    """What the running agent says of itself; None: none answers."""
+    try:
+        reply = ask(context.control_path, ControlRequest(command="status"))
+    except BodycamError:
+        return None
+    return reply.data if reply.ok else None
 
 
 def failed(name: str, says: str, mend: str, code: Exit) -> Finding:

@@ -59,11 +59,14 @@ def register(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace, context: Context) -> int:
+    from agent.adapters.state_dir import open_to_others
     from agent.app.provision import Order, provision
 
     out = args.request or args.file.with_suffix(".request.json")
     order = Order(args.file, args.root_sha256, out, args.passphrase_file, keep=args.keep_file)
     done = provision(context, order)
+    if loose := open_to_others(context.state_dir):
+        say(loose)
     if context.json:
         print_json(
             {

@@ -23,7 +23,7 @@ from agent.app.report_page import page
 from agent.app.serving import rules_in_force
 from agent.audit.usage import Period, Usage, usage_of
 from agent.audit.walk import ChainReport, Trust
-from agent.cli.common import read_at_most, say
+from agent.cli.common import read_at_most, say, take_passphrase
 from agent.cli.dates import days
 from agent.errors import BodycamError, DataError, Exit, MissingFileError, UsageError
 from agent.messages.accountability import AccountabilityReport, HubReport
@@ -61,6 +61,7 @@ def register(subparsers: Any) -> None:
     add("--out", metavar="FILE", type=Path, help="as JSON into a file; --json: on stdout")
     add("--html", metavar="FILE", type=Path, help="as one page that needs nothing else")
     add("--hub", metavar="FILE", type=Path, help="from `bodycam-hub report --events --json`")
+    take_passphrase(parser)
     for name, kind, what in (
         ("--policy", "FILE", "signed text of one that was in force; may be repeated"),
         ("--anchors", "FILE", "hold a log against `bodycam-hub anchors`; may be repeated"),
@@ -170,7 +171,7 @@ def _in_force_now(context: Context, texts: Mapping[str, Policy]) -> Policy | Non
     try:
         return rules_in_force(context).policy
     except BodycamError as error:
-        say(f"without the policy in force now: {error}")
+        say(f"without the policy in force now, which --policy FILE can give: {error}")
         return None
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.adapters.state_dir import StateLock, prepare, write_json
+from agent.adapters.state_dir import StateLock, open_to_others, prepare, write_json
 from agent.errors import DiskError, UnavailableError
 
 
@@ -15,6 +15,15 @@ def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
     prepare(folder)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     prepare(folder)
+    assert open_to_others(folder) == ""
+
+
+def test_a_folder_of_other_making_that_others_may_look_into(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    folder.chmod(0o755)
+    prepare(folder)
+    assert f"chmod 700 {folder}" in open_to_others(folder)
 
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:

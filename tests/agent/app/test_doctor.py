@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,9 +17,13 @@ from agent.app.doctor_machine import UNIT
 from agent.app.findings import Finding, Machine
 from agent.cli import main
 from agent.errors import Exit
+from agent.messages.control import ControlReply, ControlRequest
 from agent.policy.fpir_monitor import FpirCounts
 
 UNIT_FILE = Path(__file__).resolve().parents[3] / "systemd" / UNIT
+
+
+SEE = "not looked at: see configuration"
 
 
 class Patient:
@@ -55,6 +61,8 @@ def test_every_check_answers_though_others_fail(patient: Patient) -> None:
     assert len(found) == 15
     assert found["configuration"].code is Exit.CONFIG
     assert "mqtt.port" in found["configuration"].says
+    for name in ("models", "broker", "hardware"):
+        assert (found[name].level, found[name].says) == ("WARN", SEE), name
     assert found["state folder"].level == "OK"
 
 
@@ -62,7 +70,7 @@ def test_a_state_folder_that_others_may_read(patient: Patient) -> None:
     assert patient.says("state folder")[0] == "OK"
     patient.state.chmod(0o755)
     level, code, says = patient.says("state folder")
-    assert (level, code) == ("FAIL", Exit.REFUSED)
+    assert (level, code) == ("WARN", Exit.OK)
     assert f"chmod 700 {patient.state}" in says
 
 
@@ -89,7 +97,53 @@ def test_an_audit_log_that_was_changed(patient: Patient) -> None:
     assert patient.says("audit log")[:2] == ("FAIL", Exit.DATA)
 
 
+def test_an_audit_log_that_was_emptied(patient: Patient) -> None:
+    log = Context(patient.state).audit()
+    log.append("gap", events=0, reason="one")
+    log.path.write_bytes(b"")
+    assert patient.says("audit log")[:2] == ("FAIL", Exit.DATA)
+
+
+class Answering:
+    """A running agent, as far as doctor asks it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **data: Any) -> None:
+        def ask(path: Path, request: ControlRequest) -> ControlReply:
+            assert request.command == "status"
+            return ControlReply(ok=True, data=data)
+
+        monkeypatch.setattr("agent.app.findings.ask", ask)
+
+
+def test_a_store_that_the_running_agent_has_open(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = SimpleNamespace(device="CAM-7")
+    locked = SimpleNamespace(
+        identity=device, locked=True, how_to_unlock="ctl unlock", close=lambda: None
+    )
+    monkeypatch.setattr(Context, "provisioned", True)
+    monkeypatch.setattr(Context, "keystore", lambda _: locked)
+    assert patient.says("list") == ("WARN", Exit.OK, "CAM-7: the store is locked -> ctl unlock")
+    Answering(monkeypatch, state="locked")
+    assert patient.says("list")[0] == "WARN"
+    Answering(monkeypatch, state="disarmed", watchlist="L-1 v2")
+    level, _, says = patient.says("list")
+    assert (level, "the running agent has the store open, with L-1 v2" in says) == ("OK", True)
+
+
+def test_a_clock_that_gpsd_speaks_for(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agent.app.doctor_machine.clock_state", lambda: "free-running")
+    assert "or let gpsd give the time" in patient.says("clock")[2]
+    patient.overrides += ("gps.enabled=true",)
+    assert "once the agent runs" in patient.says("clock")[2]
+    for age, level in ((None, "WARN"), (31.0, "WARN"), (1.5, "OK")):
+        Answering(monkeypatch, gps={"fix_age_s": age})
+        assert patient.says("clock")[0] == level, age
+
+
 def test_a_monitor_that_stopped_matching(patient: Patient) -> None:
+    assert "nothing is counted yet" in patient.says("false alerts")[2]
     FpirFile(patient.state / "fpir.json").save(FpirCounts(), "too many false alerts")
     level, code, says = patient.says("false alerts")
     assert (level, code) == ("FAIL", Exit.REFUSED)

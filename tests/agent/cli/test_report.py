@@ -8,6 +8,7 @@ import re
 import shutil
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,9 +16,10 @@ from agent.adapters.audit_log import AuditLog
 from agent.adapters.fpir_file import FpirFile
 from agent.app.charts import bars, curve
 from agent.app.models import manifest
-from agent.errors import DataError, MissingFileError, UsageError
+from agent.errors import DataError, MissingFileError, RefusedError, UsageError
 from agent.messages.accountability import HubReport
 from agent.policy import FIELD_TEST
+from agent.policy.documents import read_policy
 from agent.policy.fpir_monitor import FpirCounts
 from tests.agent.cli.test_audit import anchors_file
 from tests.support.auditing import key_of
@@ -334,6 +336,23 @@ def test_without_the_text_of_a_policy_it_says_so(agent, tmp_path):
     assert "Its text was not at hand" in page.read_text()
     assert "as its policy of the time says" in page.read_text()
     assert agent(*words, "--json").json["policies"][1]["rules"] is None
+
+
+def test_the_passphrase_opens_the_store_that_holds_the_policy(agent, tmp_path, monkeypatch):
+    words, file = under_signed_rules(agent, policy_text()), tmp_path / "pass.txt"
+
+    def rules(context):
+        if context.passphrase_file != file:
+            raise RefusedError("the store is locked")
+        return SimpleNamespace(policy=read_policy(policy_text()))
+
+    monkeypatch.setattr("agent.cli.report.rules_in_force", rules)
+    said = agent(*words, "--json")
+    assert "which --policy FILE can give: the store is locked" in said.err
+    assert said.json["policies"][1]["rules"] is None
+    told = agent(*words, "--passphrase-file", file, "--json").json
+    assert told["policies"][1]["rules"]["test"] is False
+    assert told["monitor"]["now"]["target"] == read_policy(policy_text()).target_fpir
 
 
 def test_a_policy_that_was_not_in_force_is_refused(agent, tmp_path):
