@@ -75,7 +75,7 @@ KINDS: Final[Mapping[str, Mapping[str, _Rule]]] = {
     "rules": {"generation": _COUNT, "key": _ID},
     "authorise": {"authorisation": _ID, "what": _ID, "version": _COUNT},
     "refusal": {"what": _ID, "reason": _REASON, "authorisation": _ID, "uid": _COUNT},
-    "command": {"command": _ID, "counter": _COUNT, "signer": _ID},
+    "command": {"command": _ID, "counter": _COUNT, "signer": _ID, "reason": _REASON},
     "alert": {"event": _ID, "match": _ID, "activation": _ID, "authorisation": _ID, **_LIST},
     "test-alert": {"event": _ID, "uid": _COUNT},
     "gap": {"events": _COUNT, "reason": _REASON},

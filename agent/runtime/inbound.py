@@ -243,6 +243,8 @@ class Inbound:
             "counter": command.counter,
             "signer": command.signer,
         }
+        if command.arguments.reason:
+            record["reason"] = command.arguments.reason
         if command.command in STOPS:
             self._act(command)
         self._ledger.append("command", **record)

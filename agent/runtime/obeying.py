@@ -99,7 +99,7 @@ class Obeying:
     def _take_rules(self, order: NewRules) -> None:
         """What may not go on ends first; then what is revoked is deleted; the rest goes on."""
         before, after = self._arming.book.policy, order.book.policy
-        known = self._arming.book.revoked
+        held = self._arming.book
         self._arming.book = order.book
         self._duty.renew()
         if before.sha256() != after.sha256():
@@ -108,7 +108,8 @@ class Obeying:
         activation = self._duty.activation
         keep = f"{activation.id}/" if activation else ""
         for authorisation in sorted(order.revoked):
-            purge(authorisation, self._around, keep=keep, fresh=authorisation not in known)
+            fresh = not held.trouble and authorisation not in held.revoked
+            purge(authorisation, self._around, keep=keep, fresh=fresh)
 
     def _note_policy(self, before: Policy, after: Policy) -> None:
         """A list that was held to other rules may not be used before it is held to these."""

@@ -19,8 +19,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from agent.adapters.rules_store import FILE
 from agent.errors import DataError, DiskError, RefusedError
 from agent.messages import iso_utc
+from agent.policy import Rulebook
 from agent.policy.loaded import Loaded
 from agent.policy.states import Cause
+from agent.runtime.orders import NewRules
 from tests.support.policies import AROUND_ZERO, HOUR, NOW, an_authorisation
 from tests.support.ruled import INSIDE, OUTSIDE, Ruled, a_revocation
 
@@ -153,6 +155,17 @@ def test_a_revocation_ends_it_before_the_next_frame_and_deletes_what_waits(devic
     assert ("purge", {"authorisation": "W-1", "events": 1}) in device.rig.ledger.records
     assert not device.arm()
     assert "revoked" in device.refusal
+
+
+def test_what_was_revoked_long_ago_is_not_told_again_at_every_unlocking(device: Ruled) -> None:
+    armed(device)
+    device.revoke()
+    told = [kind for kind, _ in device.rig.ledger.records].count("purge")
+    device.rig.arming.book = Rulebook(trouble="the store is locked")  # as after a start
+    device.rig.mailbox.post(NewRules(device.desk.book, device.desk.revoked))
+    device.turn()
+    assert "W-1" in device.rig.arming.book.revoked
+    assert [kind for kind, _ in device.rig.ledger.records].count("purge") == told == 1
 
 
 def test_an_entry_whose_own_authorisation_is_revoked_is_not_matched(device: Ruled) -> None:

@@ -63,6 +63,7 @@ def agent(tmp_path, capsys):
     log.append("refusal", what="list", **planted("reason", "authorisation", "uid"))
     clock.advance(HOUR)
     log.append("disarm", subjects=1200, **planted("activation", "reason", "uid"))
+    log.append("command", command="sync", counter=1, signer="ab", **planted("reason"))
     log.append("identify", images=3, faces=9, matches=1, authorisation=PLANTED["authorisation"])
     clock.advance(24 * HOUR)
     log.append("arm", **arm)

@@ -91,6 +91,9 @@ def test_commands_carry_what_they_are_about(device: Device) -> None:
         ("unpark", ulid(3)),
         ("disarm", "over"),
     ]
+    device.inbound.heard_command(a_command(4, "reset-monitor", arguments={"reason": "reviewed"}))
+    told = [fields.get("reason") for kind, fields in device.ledger.records if kind == "command"]
+    assert told == [ARM["reason"], None, "over", "reviewed"]
 
 
 def test_a_command_is_never_obeyed_twice_also_after_a_restart(device: Device) -> None:
