@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from agent.app.report_words import two_figures
 from agent.audit.usage import ListUse, Period, PolicyUse, Usage, day_of
 from agent.audit.walk import ChainReport
 from agent.messages import iso_utc
@@ -36,7 +37,7 @@ from agent.stages.threshold import largest_list
 _HOUR_S: Final = 3600.0
 _COARSE: Final = 10
 """One passer-by more or less must not show."""
-_CHANGES: Final = (
+CHANGES: Final = (
     "list",
     "sync",
     "enrol",
@@ -132,8 +133,9 @@ def accountability(given: Inputs, *, now: float) -> AccountabilityReport:
         reviews=None if given.hub is None else reviews_of(given.hub, usage.subjects),
         monitor=_monitor(given),
         refusals=dict(sorted(usage.refusals.items())),
+        revoked=usage.revoked,
         searches=dict(sorted(usage.searches.items())),
-        changes={kind: usage.records[kind] for kind in _CHANGES if usage.records[kind]},
+        changes={kind: usage.records[kind] for kind in CHANGES if usage.records[kind]},
         retention=_retention(given),
         limits=_limits(given, networks),
         logs=tuple(map(_log, sorted(given.logs, key=lambda one: one.head.hash))),
@@ -167,9 +169,9 @@ def reviews_of(hub: HubReport, subjects: int) -> Reviews:
     if subjects >= max(hub.rejected, 1):
         low, high = wilson(hub.rejected, subjects)
         shares |= {
-            "false_per_1000": round(1000 * hub.rejected / subjects, 3),
-            "false_per_1000_low": round(1000 * low, 3),
-            "false_per_1000_high": round(1000 * high, 3),
+            "false_per_1000": two_figures(1000 * hub.rejected / subjects),
+            "false_per_1000_low": two_figures(1000 * low),
+            "false_per_1000_high": two_figures(1000 * high),
         }
     return Reviews.model_validate(counts | shares)
 
@@ -282,6 +284,7 @@ def _use(usage: Usage) -> Use:
         uses=usage.uses,
         hours_armed=round(usage.armed_s / _HOUR_S, 1),
         cut_short=usage.cut_short,
+        ended=dict(sorted(usage.ends.items())),
         by_day=tuple(
             DayOfUse(
                 day=day,

@@ -8,6 +8,16 @@ from html import escape
 from typing import Final
 
 from agent.app.charts import bars, curve
+from agent.app.report_words import (
+    CHANGED,
+    ENDED,
+    GLOSSARY,
+    MEASURED,
+    REFUSED,
+    hours,
+    number,
+    said,
+)
 from agent.messages.accountability import (
     AccountabilityReport,
     DayOfUse,
@@ -43,10 +53,7 @@ def page(report: AccountabilityReport) -> str:
     title += _tested(report)
     body = [
         f"<h1>{escape(title)}</h1>",
-        (
-            f"<p>Made {escape(report.made)} by bodycam-agent "
-            f"{escape(', '.join(report.versions) or '-')}.</p>"
-        ),
+        f"<p>Made {escape(report.made)}. {_ran(report)}</p>",
         *_use(report),
         *_outcome(report),
         *_monitor(report.monitor),
@@ -54,6 +61,7 @@ def page(report: AccountabilityReport) -> str:
         *_networks(report),
         *_rules(report),
         *_section("What is kept, and how long", _sentences(report.retention)),
+        *_section("Words", [_table(GLOSSARY)]),
         *_section("What these figures cannot say", _sentences(report.limits)),
         *_log(report),
     ]
@@ -74,30 +82,41 @@ def _tested(report: AccountabilityReport) -> str:
     return " (field test)" if all(tests) else " (in part a field test)"
 
 
+def _ran(report: AccountabilityReport) -> str:
+    if not report.versions:
+        return "No camera has a record of these days."
+    return f"The cameras ran bodycam-agent {escape(', '.join(report.versions))}."
+
+
 def _use(report: AccountabilityReport) -> list[str]:
     use, days = report.use, list(_every_day(report))
     rows = [
-        ("Cameras", str(len(report.logs))),
-        ("Times armed", str(use.uses)),
-        ("Hours armed", f"{use.hours_armed:g}"),
-        ("Ended without a disarming (counted to the last sign of life)", str(use.cut_short)),
-        ("People who passed, about", f"{report.subjects.about}{_uncounted(report)}"),
-        ("Photographs searched by hand", str(report.searches.get("images", 0))),
+        ("Cameras", number(len(report.logs))),
+        ("Times armed", number(use.uses)),
+        ("Hours armed", hours(use.hours_armed, use.uses)),
+        *((f"Ended {said(ENDED, cause)}", number(count)) for cause, count in use.ended.items()),
+        ("Ended without a disarming (counted to the last sign of life)", number(use.cut_short)),
+        ("Authorisations that were revoked, as the cameras heard", number(report.revoked)),
+        ("People who passed, about", f"{number(report.subjects.about)}{_uncounted(report)}"),
+        ("Photographs searched by hand", number(report.searches.get("images", 0))),
     ]
-    hours = bars("Hours armed per day", [(day.day[5:], day.hours) for day in days], "hours")
-    return _section("Use", [_table(rows), "<h3>Hours armed per day</h3>", hours])
+    chart = bars("Hours armed per day", [(day.day[5:], day.hours) for day in days], "hours")
+    return _section("Use", [_table(rows), "<h3>Hours armed per day</h3>", chart])
 
 
 def _outcome(report: AccountabilityReport) -> list[str]:
     days = list(_every_day(report))
     rows = [
-        ("Alerts raised by the cameras", str(report.alerts)),
-        ("Updates of these, while somebody stayed in view", str(report.updates)),
-        ("Test alerts, about nobody", str(report.test_alerts)),
-        ("Events or records that were lost", str(report.lost)),
+        ("Alerts raised by the cameras", number(report.alerts)),
+        ("Updates of these, while somebody stayed in view", number(report.updates)),
+        ("Test alerts, about nobody", number(report.test_alerts)),
+        ("Events or records that were lost", number(report.lost)),
         *_reviewed(report.reviews),
     ]
-    refused = [(f"Refused: {what}", str(count)) for what, count in report.refusals.items()]
+    refused = [
+        (f"Refused: {said(REFUSED, what)}", number(count))
+        for what, count in report.refusals.items()
+    ]
     return _section(
         "Alerts and refusals",
         [
@@ -115,12 +134,12 @@ def _reviewed(reviews: Reviews | None) -> list[tuple[str, str]]:
     if reviews is None:
         return [("Reviews", "not at hand: made without the agency's figures")]
     rows = [
-        ("Alerts that reached the agency", str(reviews.alerts)),
-        ("Confirmed by reviewers", str(reviews.confirmed)),
-        ("Rejected: false alerts", str(reviews.rejected)),
-        ("Not reviewed yet", str(reviews.pending)),
-        ("Deleted before anybody reviewed them", str(reviews.lapsed)),
-        ("Deleted by now, reviewed or not", str(reviews.purged)),
+        ("Alerts that reached the agency", number(reviews.alerts)),
+        ("Confirmed by reviewers", number(reviews.confirmed)),
+        ("Rejected: false alerts", number(reviews.rejected)),
+        ("Not reviewed yet", number(reviews.pending)),
+        ("Deleted before anybody reviewed them", number(reviews.lapsed)),
+        ("Deleted by now, reviewed or not", number(reviews.purged)),
     ]
     if reviews.false_share is not None:
         low, high = reviews.false_share_low or 0.0, reviews.false_share_high or 0.0
@@ -129,7 +148,7 @@ def _reviewed(reviews: Reviews | None) -> list[tuple[str, str]]:
     if reviews.false_per_1000 is not None:
         low, high = reviews.false_per_1000_low or 0.0, reviews.false_per_1000_high or 0.0
         rate = f"{reviews.false_per_1000:g} (95 % interval {low:g} to {high:g})"
-        rows.append(("False alerts per 1,000 people who passed", rate))
+        rows.append(("False alerts per 1,000 people who passed, about", rate))
     return rows
 
 
@@ -150,9 +169,9 @@ def _monitor_now(now: MonitorNow) -> list[tuple[str, str]]:
     evidence = "cannot be read" if now.evidence is None else f"{now.evidence:g}"
     return [
         ("Has stopped matching", "yes" if now.stopped else "no"),
-        ("Alerts rejected since the last reset", str(now.rejected)),
+        ("Alerts rejected since the last reset", number(now.rejected)),
         ("Confirmed; not reviewed yet", f"{now.confirmed}; {now.pending}"),
-        ("People who passed since, about", str(now.subjects)),
+        ("People who passed since, about", number(now.subjects)),
         ("Tracks per person that it reckons with", f"{now.fragmentation:g}"),
         ("Rejected alerts allowed per person; held against", f"{now.target:g}; {now.alarm:g}"),
         ("Evidence now; it stops at", f"{evidence}; {now.bound:g}"),
@@ -175,7 +194,8 @@ def _networks(report: AccountabilityReport) -> list[str]:
     parts: list[str] = []
     for one in report.networks:
         parts.append(f"<h3>{escape(one.role)}: {escape(one.name or 'not one of the program')}</h3>")
-        parts.append(_table([*one.measured.items(), ("sha256", one.sha256)]))
+        measured = [(said(MEASURED, key), value) for key, value in one.measured.items()]
+        parts.append(_table([*measured, ("sha256", one.sha256)]))
         parts += _curve(one, report.policies)
     return _section("Networks and their measured accuracy", parts)
 
@@ -195,7 +215,10 @@ def _curve(one: Network, policies: Iterable[PolicyInForce]) -> list[str]:
 
 def _rules(report: AccountabilityReport) -> list[str]:
     parts = [part for one in report.policies for part in _policy(one)]
-    changes = [(f"Changes: {kind}", str(count)) for kind, count in report.changes.items()]
+    changes = [
+        (f"How often {said(CHANGED, kind)}", number(count))
+        for kind, count in report.changes.items()
+    ]
     if not parts:
         parts = ["<p>No policy was in force: there is no record of these days.</p>"]
     return _section("Rules", [*parts, _table(changes)])
@@ -205,18 +228,18 @@ def _policy(one: PolicyInForce) -> list[str]:
     rules = one.rules
     when = [
         ("In force", f"{one.first} to {one.last}"),
-        ("Times armed under it", str(one.uses)),
+        ("Times armed under it", number(one.uses)),
         ("sha256", one.sha256),
     ]
     if rules is None:
-        said = "<p>Its text was not at hand when this report was made.</p>"
-        return [f"<h3>Policy {one.sha256[:12]}</h3>", said, _table(when)]
+        why = "<p>Its text was not at hand when this report was made.</p>"
+        return [f"<h3>Policy {one.sha256[:12]}</h3>", why, _table(when)]
     kept = "-" if rules.retention_days is None else f"{rules.retention_days:g} days"
     rows = [
         *when,
         ("A field test: every alert says so", "yes" if rules.test else "no"),
         ("False alerts allowed per person passing", f"{rules.target_fpir:g}"),
-        ("Longest list, templates", str(rules.longest_list)),
+        ("Longest list, templates", number(rules.longest_list)),
         ("Oldest list, hours", f"{rules.longest_list_age_h:g}"),
         ("Reviewers who must confirm", str(rules.reviews)),
         ("Alerts carry a picture of the matched face", "yes" if rules.evidence else "no"),
@@ -229,8 +252,11 @@ def _log(report: AccountabilityReport) -> list[str]:
     rows: list[tuple[str, str]] = []
     for log in report.logs:
         held = ", held against the agency's copy of its checkpoints" if log.anchored else ""
-        said = f"{log.records} records, {log.signed_records} of them signed for{held}"
-        rows += [("Log", said), ("Hash of the last record", log.head)]
+        signed = f"{number(log.signed_records)} of them signed for{held}"
+        rows += [
+            ("Log", f"{number(log.records)} records, {signed}"),
+            ("Hash of the last record", log.head),
+        ]
     return _section("The audit logs that this was made of", [_table(rows)])
 
 
@@ -269,4 +295,4 @@ def _sentences(lines: Iterable[str]) -> list[str]:
 
 
 def _or_dash(count: int | None) -> str:
-    return "-" if count is None else str(count)
+    return "-" if count is None else number(count)

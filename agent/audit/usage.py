@@ -92,6 +92,8 @@ class Usage:
     versions: of the program.
     searches: photographs searched by hand: uses, images, faces, matches.
     lost: events and records that gaps tell of.
+    ends: disarmings, by cause.
+    revoked: authorisations whose end reached the camera.
     agency: whose camera it was last; empty where the log does not say.
     stops: times that the monitor of false alerts ended a use.
     resets: times that the agency reset it.
@@ -109,6 +111,8 @@ class Usage:
     versions: set[str] = field(default_factory=set)
     searches: Counter[str] = field(default_factory=Counter)
     lost: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    revoked: int = 0
     agency: str = ""
     stops: int = 0
     resets: int = 0
@@ -127,11 +131,13 @@ class Usage:
         self.uncounted += other.uncounted
         self.lost += other.lost
         self.stops += other.stops
+        self.revoked += other.revoked
         self.resets += other.resets
         for mine, counts in (
             (self.refusals, other.refusals),
             (self.records, other.records),
             (self.searches, other.searches),
+            (self.ends, other.ends),
         ):
             mine.update(counts)
         for role, digests in other.networks.items():
@@ -221,7 +227,10 @@ class _Fold:
             day.refusals += 1
             usage.refusals[str(fields.get("what", "other"))] += 1
         elif kind == "disarm":
+            usage.ends[str(fields.get("cause", "other"))] += 1
             usage.stops += fields.get("cause") == "fpir"
+        elif kind == "authorise":
+            usage.revoked += fields.get("what") == "revoked"
         elif kind == "command":
             usage.resets += fields.get("command") == "reset-monitor"
         elif kind == "gap":

@@ -240,8 +240,9 @@ def _write(report: AccountabilityReport, args: argparse.Namespace, context: Cont
 
 def _lines(report: AccountabilityReport) -> list[str]:
     use, reviews = report.use, report.reviews
+    ran = f"version {', '.join(report.versions)}" if report.versions else "no record of these days"
     lines = [
-        f"{report.agency}, {report.first} to {report.last}, version {', '.join(report.versions)}",
+        f"{report.agency}, {report.first} to {report.last}, {ran}",
         (
             f"armed {use.uses} times, {use.hours_armed:g} hours; about {report.subjects.about} "
             f"people passed; {report.alerts} alerts, {report.updates} updates; "

@@ -108,12 +108,14 @@ class Use(_Wire):
     uses: armings.
     hours_armed: altogether, to the nearest tenth.
     cut_short: uses that ended without a disarming, such as by a loss of power.
+    ended: all others, by cause.
     by_day: days with records.
     """
 
     uses: Count
     hours_armed: float = Field(ge=0)
     cut_short: Count
+    ended: dict[OpaqueId, Count]
     by_day: tuple[DayOfUse, ...]
 
 
@@ -138,7 +140,8 @@ class Reviews(_Wire):
         purged: decided or not.
         false_share: rejected of those decided; null without one decided.
         false_share_low, false_share_high: 95 % interval of it (Wilson).
-        false_per_1000: rejected per 1,000 people who passed; null where nobody was counted.
+        false_per_1000: rejected per 1,000 people who passed, to two figures, as they are counted in
+            tens; null where nobody was counted.
         false_per_1000_low, false_per_1000_high: 95 % interval of it.
     """
 
@@ -221,6 +224,7 @@ class AccountabilityReport(_Wire):
         first, last: days, UTC, both included.
         policies: all that were in force, in order.
         refusals: by what was refused.
+        revoked: authorisations whose revocation reached a camera; of several cameras the sum.
         alerts: first alerts, as the cameras' logs have them.
         updates: of these, sent while somebody stays in view.
         searches: photographs searched by hand: uses, images, faces, matches.
@@ -246,6 +250,7 @@ class AccountabilityReport(_Wire):
     reviews: Reviews | None
     monitor: Monitor
     refusals: dict[OpaqueId, Count]
+    revoked: Count
     searches: dict[str, Count]
     changes: dict[str, Count]
     retention: tuple[Sentence, ...]

@@ -14,13 +14,16 @@ import pytest
 
 from agent.adapters.audit_log import AuditLog
 from agent.adapters.fpir_file import FpirFile
+from agent.app.accountability import CHANGES
 from agent.app.charts import bars, curve
 from agent.app.models import manifest
+from agent.app.report_words import CHANGED, ENDED, MEASURED, REFUSED, hours, two_figures
 from agent.errors import DataError, MissingFileError, RefusedError, UsageError
 from agent.messages.accountability import HubReport
 from agent.policy import FIELD_TEST
 from agent.policy.documents import read_policy
 from agent.policy.fpir_monitor import FpirCounts
+from agent.policy.states import DISARMING
 from tests.agent.cli.test_audit import anchors_file
 from tests.support.auditing import key_of
 from tests.support.commands import Commands
@@ -62,9 +65,11 @@ def agent(tmp_path, capsys):
     log.append("alert", match=PLANTED["event"], **planted("activation", "authorisation"))
     log.append("refusal", what="list", **planted("reason", "authorisation", "uid"))
     clock.advance(HOUR)
-    log.append("disarm", subjects=1200, **planted("activation", "reason", "uid"))
+    log.append("disarm", subjects=1200, cause="area", **planted("activation", "reason", "uid"))
     log.append("command", command="sync", counter=1, signer="ab", **planted("reason"))
     log.append("identify", images=3, faces=9, matches=1, authorisation=PLANTED["authorisation"])
+    log.append("authorise", what="revoked", **planted("authorisation"))
+    log.append("authorise", what="loaded", **planted("authorisation"))
     clock.advance(24 * HOUR)
     log.append("arm", **arm)
     clock.advance(0.5 * HOUR)
@@ -95,6 +100,7 @@ def test_what_it_says(agent):
     ]  # fmt: skip
     assert told["subjects"] == {"about": 1200, "uses_without": 1}
     assert (told["alerts"], told["updates"], told["refusals"]) == (2, 1, {"list": 1})
+    assert (told["use"]["ended"], told["revoked"]) == ({"area": 1}, 1)
     assert told["searches"] == {"faces": 9, "images": 3, "matches": 1, "uses": 1}
     assert told["lists"] == [
         {"list": "L-1", "version": 7, "templates": 300, "subjects": 250, "sha256": "2" * 64}
@@ -123,7 +129,7 @@ def test_reviews_come_from_the_hub_with_intervals(agent, tmp_path):
     assert reviews["false_share"] == 0.2
     assert reviews["false_share_low"] == pytest.approx(0.0567, abs=1e-4)  # Wilson, 2 of 10
     assert reviews["false_share_high"] == pytest.approx(0.5098, abs=1e-4)
-    assert reviews["false_per_1000"] == pytest.approx(2 / 1.2, abs=1e-3)
+    assert reviews["false_per_1000"] == 1.7  # people are counted in tens
     assert 0.2 < reviews["false_per_1000_low"] < 0.6
     assert 5 < reviews["false_per_1000_high"] < 7
     nobody = hub_file(tmp_path / "none.json", confirmed=0, rejected=0, pending=12)
@@ -253,6 +259,41 @@ def test_the_page_needs_nothing_else_and_has_its_plots(agent, tmp_path):
         ET.fromstring(drawing)
     assert "2.5 hours" in page
     assert "False alerts, of those reviewed</td><td>20.0% (95 % interval 5.7% to 51.0%)" in page
+
+
+def test_the_page_speaks_to_the_public(agent, tmp_path):
+    page = everything(agent, tmp_path)[0]
+    for words in (
+        "Ended by itself: outside the area</td><td>1<", "People who passed, about</td><td>1,200 (",
+        "Refused: a list that the rules do not permit", "How often a list came into service",
+        "Average precision of finding faces", "the share of comparisons of different people",
+        "Authorisations that were revoked, as the cameras heard</td><td>1<",
+    ):  # fmt: skip
+        assert words in page, words
+    for key in (*MEASURED, *REFUSED, *CHANGED):
+        assert f"<td>{key}</td>" not in page
+        assert f": {key}</td>" not in page
+
+
+def test_every_word_of_the_program_has_one_for_the_public():
+    assert set(ENDED) == DISARMING
+    assert set(CHANGED) == set(CHANGES)
+    cards = manifest().models
+    assert {key for card in cards for key in card.measured} <= set(MEASURED)
+
+
+def test_days_without_a_record_are_said_to_be_that(agent, tmp_path):
+    page, quiet = tmp_path / "page.html", ("--from", "2027-06-01", "--to", "2027-06-02")
+    agent("report", *quiet, "--html", page)
+    assert "No camera has a record of these days." in page.read_text()
+    assert "no record of these days" in agent("report", *quiet).out
+
+
+def test_figures_are_no_finer_than_what_they_are_made_of():
+    assert [two_figures(one) for one in (0.0, 133.333, 1.6667, 0.01234)] == [0, 130, 1.7, 0.012]
+    assert [hours(*one) for one in ((0.0, 5), (0.0, 0), (1234.5, 9))] == [
+        "less than 0.1", "0", "1,234.5",
+    ]  # fmt: skip
 
 
 def test_bars_are_as_high_as_their_values():
