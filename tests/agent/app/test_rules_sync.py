@@ -47,6 +47,7 @@ class Follows:
 
     def policy(self, **changes: Any) -> None:
         path = self.world.folder / "policy.yaml"
+        path.unlink(missing_ok=True)  # the text of the version before
         self.world("policy", "preset", "uk-live-deployment", "--out", path)
         path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
         self.world("policy", "publish", path)

@@ -101,6 +101,7 @@ class Device:
 
     def publish_policy(self, name: str = "uk-live-deployment", **sections: Any) -> Path:
         path = self.world.folder / "policy.yaml"
+        path.unlink(missing_ok=True)  # the text of the version before
         self.world("policy", "preset", name, "--out", path)
         tree = yaml.safe_load(path.read_text())
         for key, value in sections.items():
