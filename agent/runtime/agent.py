@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from agent.delivery import Session
 from agent.errors import BodycamError, RefusedError
@@ -37,6 +37,8 @@ from agent.values import Wall
 
 _JOIN_S = 5.0
 _ARM_S = 10.0
+_PLACE_S = 3.0
+"""A receiver that has a fix says so every second."""
 _LAST_WORDS_S = 2.0
 """After a signal, wait so long for confirmations that are under way."""
 _LAST_CHECKPOINT_S = 1.0
@@ -97,6 +99,25 @@ class Parts:
     drain_s: float
     rss_peak_mb: Callable[[], float]
     release: Callable[[], None]
+
+
+class Places(Protocol):
+    """Says when there was a first position."""
+
+    def found(self, timeout_s: float) -> bool: ...
+
+
+def arm_first(orders: Sequence[Arm], mailbox: Mailbox[Order], places: Places | None) -> None:
+    """Before the camera opens, so that not one frame passes by. A refusal has been logged and
+    audited; the run goes on, disarmed. Where positions come, one is waited for a moment: it may
+    have to vouch for place and time, and a use that a crash cut short is resumed now or never.
+    """
+    if orders and places is not None:
+        places.found(_PLACE_S)
+    for order in orders:
+        mailbox.post(order)
+        with contextlib.suppress(BodycamError):
+            order.answer.wait(_ARM_S)
 
 
 class Agent:
@@ -192,24 +213,15 @@ class Agent:
         parts.board.listen(parts.supervisor.tell)
         parts.board.listen(lambda condition, _: parts.indicator.show(condition.state))
         self._workers.start("pipeline", self._watch_frames)
-        self._arm_first()
+        if parts.places is not None:
+            self._workers.start("places", parts.places.run)
+        arm_first(parts.first_orders, parts.mailbox, parts.places)
         self._workers.start("control", self._control.run)
         self._workers.start("builder", parts.builder.run)
         if parts.sync is not None:
             self._workers.start("sync", parts.sync.run)
-        if parts.places is not None:
-            self._workers.start("places", parts.places.run)
         self._workers.start("capture", parts.capture.run)
         parts.manager.ready()
-
-    def _arm_first(self) -> None:
-        """Before the camera opens, so that not one frame passes by. A refusal has been logged and
-        audited; the run goes on, disarmed.
-        """
-        for order in self._parts.first_orders:
-            self._parts.mailbox.post(order)
-            with contextlib.suppress(BodycamError):
-                order.answer.wait(_ARM_S)
 
     def _watch_frames(self) -> None:
         """The pipeline thread; when it ends by itself, there are no more frames."""

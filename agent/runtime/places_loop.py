@@ -63,6 +63,11 @@ class PlacesLoop:
         self._failures = 0
         self._told: set[str] = set()
         self._due = clock.monotonic()
+        self._found = threading.Event()
+
+    def found(self, timeout_s: float) -> bool:
+        """Wait for the first position of this run; whether there was one. From any thread."""
+        return self._found.wait(timeout_s)
 
     def stop(self) -> None:
         self._stopping.set()
@@ -85,8 +90,8 @@ class PlacesLoop:
         self._heartbeats.beat(STAGE)
         try:
             if self._connected:
-                if self._receiver.receive() and self._failures:
-                    self._well()
+                if self._receiver.receive():
+                    self._heard()
             elif self._clock.monotonic() >= self._due:
                 self._receiver.connect()
                 self._connected = True
@@ -94,6 +99,12 @@ class PlacesLoop:
                 self._pause(_BEAT_S)
         except UnavailableError as error:
             self._lost(str(error))
+
+    def _heard(self) -> None:
+        if self._failures:
+            self._well()
+        if not self._found.is_set() and self._receiver.status()["receiver"] == "fix":
+            self._found.set()
 
     def _well(self) -> None:
         """It reports: one that only takes the call, or speaks of other things, is not well."""

@@ -106,3 +106,17 @@ def test_when_stopped_it_lets_go() -> None:
     world.loop.run()
     assert world.receiver.closed
     assert world.loop.status() == {"receiver": "fix"}
+
+
+def test_whoever_waits_for_the_first_position_hears_of_it() -> None:
+    world = World()
+    said = {"receiver": "no fix"}
+    world.receiver.status = lambda: said  # type: ignore[method-assign]
+    world.pass_time(3)
+    assert not world.loop.found(0)
+    said["receiver"] = "fix"
+    world.pass_time(3)
+    assert world.loop.found(0)
+    said["receiver"] = "no fix"
+    world.pass_time(3)
+    assert world.loop.found(0), "the first one of the run counts"
