@@ -48,6 +48,7 @@ CHANGES: Final = (
     "policy",
     "time",
 )
+"""Kinds of record that tell of a change, in the order in which they are told."""
 _KEPT: Final = """
 People who do not match: in memory only, overwritten when they are out of sight, at the latest after
 10 seconds. Never stored, never sent, not counted one by one.

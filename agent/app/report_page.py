@@ -96,7 +96,7 @@ def _use(report: AccountabilityReport) -> list[str]:
         ("Hours armed", hours(use.hours_armed, use.uses)),
         *((f"Ended {said(ENDED, cause)}", number(count)) for cause, count in use.ended.items()),
         ("Ended without a disarming (counted to the last sign of life)", number(use.cut_short)),
-        ("Authorisations that were revoked, as the cameras heard", number(report.revoked)),
+        ("Revocations of an authorisation that reached a camera", number(report.revoked)),
         ("People who passed, about", f"{number(report.subjects.about)}{_uncounted(report)}"),
         ("Photographs searched by hand", number(report.searches.get("images", 0))),
     ]

@@ -70,7 +70,10 @@ GLOSSARY: Final = (
         "Policy",
         "what the agency allows its cameras, signed; a camera obeys it and cannot change it",
     ),
-    ("Authorisation", "who decided that may be looked for whom, where and until when"),
+    (
+        "Authorisation",
+        "the decision that permits a use: which lists, which cameras, where and until when",
+    ),
     ("Armed", "faces are compared; a camera that is not armed drops every picture unseen"),
     ("sha256", "a fingerprint of a file: whoever has the file can check that it is this one"),
 )

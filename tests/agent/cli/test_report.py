@@ -267,7 +267,7 @@ def test_the_page_speaks_to_the_public(agent, tmp_path):
         "Ended by itself: outside the area</td><td>1<", "People who passed, about</td><td>1,200 (",
         "Refused: a list that the rules do not permit", "How often a list came into service",
         "Average precision of finding faces", "the share of comparisons of different people",
-        "Authorisations that were revoked, as the cameras heard</td><td>1<",
+        "Revocations of an authorisation that reached a camera</td><td>1<",
     ):  # fmt: skip
         assert words in page, words
     for key in (*MEASURED, *REFUSED, *CHANGED):
