@@ -80,6 +80,7 @@ def _wire(context: Context, options: RunOptions, undo: ExitStack) -> Agent:
             control=_control(context, undo),
             unlock=unlock,
             drill=sent.drill,
+            policy=lambda: base.rules.text,
             builder=match.builder,
             sync=base.sync,
             inbound=sent.inbound,

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from agent.adapters.audit_log import AuditLog
 from agent.adapters.checkpoint_events import trust_in
+from agent.adapters.control_socket import ask
 from agent.adapters.device_identity import read_identity
 from agent.adapters.fpir_file import FpirFile
 from agent.adapters.state_dir import write_whole
@@ -20,6 +21,7 @@ from agent.app import Context
 from agent.app.accountability import Inputs, accountability
 from agent.app.models import manifest
 from agent.app.report_page import page
+from agent.app.report_words import hours
 from agent.app.serving import rules_in_force
 from agent.audit.usage import Period, Usage, usage_of
 from agent.audit.walk import ChainReport, Trust
@@ -27,6 +29,7 @@ from agent.cli.common import read_at_most, say, take_passphrase
 from agent.cli.dates import days
 from agent.errors import BodycamError, DataError, Exit, MissingFileError, UsageError
 from agent.messages.accountability import AccountabilityReport, HubReport
+from agent.messages.control import ControlRequest
 from agent.policy import FIELD_TEST, Policy
 from agent.policy.documents import read_policy
 from agent.policy.fpir_monitor import FpirCounts
@@ -169,10 +172,22 @@ def _in_force_now(context: Context, texts: Mapping[str, Policy]) -> Policy | Non
     if given is not None:
         return given
     try:
-        return rules_in_force(context).policy
+        return _of_the_running_agent(context) or rules_in_force(context).policy
     except BodycamError as error:
         say(f"without the policy in force now, which --policy FILE can give: {error}")
         return None
+
+
+def _of_the_running_agent(context: Context) -> Policy | None:
+    """It has the keys of a locked store in its memory, and so the policy."""
+    if not context.provisioned:
+        return None
+    try:
+        reply = ask(context.control_path, ControlRequest(command="policy"))
+    except BodycamError:
+        return None
+    text = reply.data.get("policy") if reply.ok else None
+    return read_policy(text.encode()) if text else None
 
 
 def _require_used(policy: Policy, path: Path, usage: Usage) -> None:
@@ -244,9 +259,9 @@ def _lines(report: AccountabilityReport) -> list[str]:
     lines = [
         f"{report.agency}, {report.first} to {report.last}, {ran}",
         (
-            f"armed {use.uses} times, {use.hours_armed:g} hours; about {report.subjects.about} "
-            f"people passed; {report.alerts} alerts, {report.updates} updates; "
-            f"{sum(report.refusals.values())} refusals"
+            f"armed {use.uses} times, {hours(use.hours_armed, use.uses)} hours; "
+            f"about {report.subjects.about} people passed; {report.alerts} alerts, "
+            f"{report.updates} updates; {sum(report.refusals.values())} refusals"
         ),
     ]
     lines += [f"{one.role} {one.name or '?'} {one.sha256[:12]}" for one in report.networks]

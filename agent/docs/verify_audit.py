@@ -52,11 +52,11 @@ digest = lambda data: hashlib.sha256(data).hexdigest()
 need = lambda holds, why: holds or sys.exit(f"NOT WHOLE: {why}")
 if __name__ == "__main__":
     try:
-        folder, word = pathlib.Path(sys.argv[1]), [*sys.argv, ""][2]
+        folder, word = pathlib.Path([*sys.argv, "FOLDER"][1]), [*sys.argv, "", ""][2]
         is_key = re.fullmatch("([0-9a-f]{64})?", word)
         told = {"key": word} if is_key else json.loads(pathlib.Path(word).read_bytes())
         files = [*sorted(folder.glob("audit-*.jsonl")), folder / "audit.jsonl"]
         log = b"".join(one.read_bytes() for one in files)
         print(check(log, told["key"], () if is_key else told["anchors"]))
     except (OSError, ValueError, LookupError, TypeError) as error:
-        sys.exit(print(f"CANNOT CHECK: {error!r}\n{__doc__}", file=sys.stderr) or 2)
+        sys.exit(print(f"CANNOT CHECK: {error}\n{__doc__}", file=sys.stderr) or 2)

@@ -19,7 +19,8 @@ class ControlRequest(BaseModel):
     `arm` needs a reason and an authorisation id; `disarm` a reason; `unlock` one of the three last
     fields; the others nothing. `sync` begins a look for a newer list, soon; `unpark` sends what
     was refused again. `test-alert` raises an
-    alert about nobody; with `event` it asks what became of that one.
+    alert about nobody; with `event` it asks what became of that one. `policy` asks for the signed
+    text in force.
 
     Attributes:
         event: id of a test alert.
@@ -30,7 +31,9 @@ class ControlRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    command: Literal["status", "arm", "disarm", "report", "unlock", "sync", "test-alert", "unpark"]
+    command: Literal[
+        "status", "arm", "disarm", "report", "unlock", "sync", "test-alert", "unpark", "policy"
+    ]
     reason: Text = ""
     event: str = Field("", pattern=r"^([0-7][0-9A-HJKMNP-TV-Z]{25})?$")
     authorisation: str = Field("", max_length=64, pattern=r"^[A-Za-z0-9_.:-]*$")
@@ -45,7 +48,7 @@ class ControlReply(BaseModel):
     Attributes:
         ok: False when the request was refused; then `error` says why, and `code` is the exit
             code for the command that asked.
-        data: the answer of `status`, `report`, `unlock` and `test-alert`.
+        data: the answer of `status`, `report`, `unlock`, `test-alert` and `policy`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -55,6 +55,7 @@ class Parts:
     Attributes:
         unlock: answers `ctl unlock`.
         drill: answers `ctl test-alert`.
+        policy: gives the signed text in force.
         sync: follows the agency's list; None where there is none to follow.
         inbound: acts on what the agency says; None where there is none.
         hardware: battery and heat.
@@ -82,6 +83,7 @@ class Parts:
     control: ControlPort
     unlock: Callable[[ControlRequest, int], dict[str, Any]]
     drill: Callable[[ControlRequest, int], dict[str, Any]]
+    policy: Callable[[], str]
     builder: BuilderLoop
     sync: SyncLoop | None
     inbound: Inbound | None
@@ -136,6 +138,7 @@ class Agent:
             sync=self._look_soon,
             unpark=parts.delivery.unpark,
             drill=parts.drill,
+            policy=parts.policy,
         )
 
     def run(self) -> int:

@@ -37,6 +37,7 @@ class ControlLoop:
         sync: begins a look for a newer list, soon.
         unpark: has refused events sent again.
         drill: carries out `test-alert`, as `unlock`.
+        policy: gives the signed text in force.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class ControlLoop:
         sync: Callable[[], None],
         unpark: Callable[[], object],
         drill: Callable[[ControlRequest, int], dict[str, Any]],
+        policy: Callable[[], str],
     ) -> None:
         self._port = port
         self._mailbox = mailbox
@@ -60,6 +62,7 @@ class ControlLoop:
         self._sync = sync
         self._unpark = unpark
         self._drill = drill
+        self._policy = policy
         self._heartbeats = heartbeats
         self._stopping = threading.Event()
 
@@ -77,6 +80,8 @@ class ControlLoop:
         try:
             if request.command == "report":
                 return ControlReply(ok=True, data=self._report())
+            if request.command == "policy":
+                return ControlReply(ok=True, data={"policy": self._policy()})
             if request.command == "unlock":
                 return ControlReply(ok=True, data=self._unlock(request, uid))
             if request.command == "test-alert":

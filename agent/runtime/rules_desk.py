@@ -110,6 +110,13 @@ class RulesDesk:
             return self._book
 
     @property
+    def text(self) -> str:
+        """The signed text of the policy in force; empty for the built-in one, or while locked."""
+        with self._lock:
+            text = None if self._loaded is None else self._loaded.policy
+            return "" if text is None else text.decode()
+
+    @property
     def revoked(self) -> frozenset[str]:
         """Every id that is revoked: what is found under them must go, now or after an unlocking."""
         return self.book.revoked

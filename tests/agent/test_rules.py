@@ -157,6 +157,12 @@ def test_a_revocation_ends_it_before_the_next_frame_and_deletes_what_waits(devic
     assert "revoked" in device.refusal
 
 
+def test_the_signed_text_in_force_is_at_hand_for_a_report(device: Ruled) -> None:
+    assert device.desk.text == ""
+    armed(device)
+    assert device.desk.text.encode() == device.text
+
+
 def test_what_was_revoked_long_ago_is_not_told_again_at_every_unlocking(device: Ruled) -> None:
     armed(device)
     device.revoke()

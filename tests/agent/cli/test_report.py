@@ -20,6 +20,7 @@ from agent.app.models import manifest
 from agent.app.report_words import CHANGED, ENDED, MEASURED, REFUSED, hours, two_figures
 from agent.errors import DataError, MissingFileError, RefusedError, UsageError
 from agent.messages.accountability import HubReport
+from agent.messages.control import ControlReply
 from agent.policy import FIELD_TEST
 from agent.policy.documents import read_policy
 from agent.policy.fpir_monitor import FpirCounts
@@ -29,6 +30,7 @@ from tests.support.auditing import key_of
 from tests.support.commands import Commands
 from tests.support.policies import policy_text
 
+UNKNOWN = SimpleNamespace(sign_key=bytes.fromhex(key_of().public.hex()), agency="example-pd")
 DAYS = ("--from", "2027-01-15", "--to", "2027-01-17")
 HOUR = 3600.0
 PLANTED = {
@@ -395,6 +397,24 @@ def test_the_passphrase_opens_the_store_that_holds_the_policy(agent, tmp_path, m
     told = agent(*words, "--passphrase-file", file, "--json").json
     assert told["policies"][1]["rules"]["test"] is False
     assert told["monitor"]["now"]["target"] == read_policy(policy_text()).target_fpir
+
+
+def test_the_running_agent_tells_the_policy_of_a_locked_store(agent, tmp_path, monkeypatch):
+    words, asked = under_signed_rules(agent, policy_text()), []
+
+    def ask(path, request):
+        asked.append((path.name, request.command))
+        return ControlReply(ok=True, data={"policy": policy_text().decode()})
+
+    monkeypatch.setattr("agent.cli.report.ask", ask)
+    monkeypatch.setattr("agent.app.Context.provisioned", True)
+    told = agent(*words, "--folder", agent.context().audit().path.parent, "--json").json
+    assert (told["policies"][1]["rules"], asked) == (None, [])  # a copy is of another camera
+    monkeypatch.setattr("agent.cli.report.read_identity", lambda _: UNKNOWN)
+    told = agent(*words, "--json").json
+    assert told["policies"][1]["sha256"] == hashlib.sha256(policy_text()).hexdigest()
+    assert told["policies"][1]["rules"]["test"] is False
+    assert asked == [("control.sock", "policy")]
 
 
 def test_a_policy_that_was_not_in_force_is_refused(agent, tmp_path):

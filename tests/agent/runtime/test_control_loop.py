@@ -38,6 +38,7 @@ class Rig:
             sync=lambda: self.nudged.append(True),
             unpark=lambda: self.unparked.append(True),
             drill=self.drill,
+            policy=lambda: "name: strict",
         )
 
     def drill(self, request: ControlRequest, uid: int) -> dict[str, object]:
@@ -145,6 +146,11 @@ def test_unpark_has_refused_events_sent_again_and_answers_with_the_status():
     reply = rig.loop.handle(ControlRequest(command="unpark"), 1000)
     assert reply.data == {"state": "armed"}
     assert (rig.unparked, rig.nudged) == ([True], [])
+
+
+def test_the_policy_in_force_is_told() -> None:
+    reply = Rig().loop.handle(ControlRequest(command="policy"), 1000)
+    assert reply.data == {"policy": "name: strict"}
 
 
 def test_a_test_alert_is_raised_and_followed_without_the_pipeline() -> None:
