@@ -69,7 +69,8 @@ class HttpCamera:
 
     @staticmethod
     def _request(peer: socket.socket) -> bytes:
+        """Up to its end, or that of the connection: who wants TLS says no such thing."""
         data = b""
-        while not data.endswith(b"\r\n\r\n"):
-            data += peer.recv(4096)
+        while not data.endswith(b"\r\n\r\n") and (more := peer.recv(4096)):
+            data += more
         return data
