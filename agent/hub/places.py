@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from agent.policy import Policy
 from agent.values.bounds import Area
 
 _KM_PER_DEGREE: Final = 111.2
@@ -16,9 +15,9 @@ _FAR_KM: Final = 1000.0
 """No agency of a city or county works over so much; swapped coordinates usually lie further."""
 
 
-def place_lines(policy: Policy) -> list[str]:
-    """Where a policy lets cameras look, one area a line, and what looks like a slip."""
-    return [*(area_line(area) for area in policy.areas), *_slips(policy.areas)]
+def place_lines(areas: Sequence[Area]) -> list[str]:
+    """Where cameras may look, one area a line, and what looks like a slip."""
+    return [*map(area_line, areas), *_slips(areas)]
 
 
 def area_line(area: Area) -> str:

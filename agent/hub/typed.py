@@ -83,11 +83,13 @@ def first_problem(error: ValidationError) -> str:
 
 def _problem(one: Any) -> str:
     place = ".".join(str(part) for part in one["loc"])
-    said = str(one["msg"]).removeprefix("Value error, ")
+    said = str(one["msg"]).removeprefix("Value error, ").replace("Input should", "should")
     if one["type"] == "json_invalid":
         said = "not JSON, or cut off"
     elif one["type"] == "missing":
         said = "is missing"
+    elif one["type"] == "too_short":
+        said = f"needs at least {one['ctx']['min_length']}"
     elif one["type"] == "extra_forbidden":
         said = "is not known here"
     elif one["type"] == "string_pattern_mismatch":

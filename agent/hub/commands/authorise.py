@@ -20,6 +20,7 @@ from agent.hub.broker_options import (
 from agent.hub.context import HubContext
 from agent.hub.dispatch import tell_cameras
 from agent.hub.hub import Hub, open_hub
+from agent.hub.places import place_lines
 from agent.hub.policies import in_force
 from agent.hub.purge import Purged, purge
 from agent.hub.served import say_behind
@@ -168,6 +169,8 @@ def _made(args: argparse.Namespace, context: HubContext, hub: Hub, made: Authori
     else:
         end = iso_utc(grant_of(made).ends or 0.0)
         print(f"{made.id}: {made.type}, until {end}, for {', '.join(made.scope.devices)}")
+        for line in place_lines(grant_of(made).areas):
+            say(line)
         say_behind(hub, context)
     return _code(told)
 

@@ -14,7 +14,7 @@ from agent.hub import policies
 from agent.hub.acts import recorded
 from agent.hub.context import HubContext
 from agent.hub.files import Disk, require_new
-from agent.hub.hub import open_hub
+from agent.hub.hub import Hub, open_hub
 from agent.hub.keyfiles import KeyFiles
 from agent.hub.passphrases import Passphrases
 from agent.hub.places import place_lines
@@ -115,7 +115,7 @@ def _check(args: argparse.Namespace, context: HubContext) -> None:
     draft = policies.read_draft(args.file) if policies.is_draft(args.file) else None
     policy = draft.policy if draft else read_policy(policies.read_text(args.file))
     _tell(policy, context, draft=draft)
-    for line in place_lines(policy):
+    for line in place_lines(policy.areas):
         say(line)
     now = context.clock.wall()
     try:
@@ -155,7 +155,18 @@ def _signed_at_hub(args: argparse.Namespace, context: HubContext, draft: Draft |
     now = context.clock.wall()
     with closing(open_hub(context)) as hub:
         made = draft or policies.make_draft(hub, policies.read_text(args.file), now=now)
-        return policies.sign_at_hub(hub, made)
+        return _by_one_person(hub, policies.sign_at_hub(hub, made))
+
+
+def _by_one_person(hub: Hub, draft: Draft) -> Draft:
+    """The draft itself; two keys on one stick are noted."""
+    paths = [path for one in draft.signed_by if (path := hub.ring.locate(policies.ROLE, one))]
+    if len(paths) > len({path.parent for path in paths}):
+        say(
+            f"note: {paths[0].parent} holds {len(paths)} keys that sign policies, so one person "
+            f"can do it alone; move {paths[-1].name} to the stick of a second one"
+        )
+    return draft
 
 
 def _publish(args: argparse.Namespace, context: HubContext) -> None:
@@ -165,7 +176,7 @@ def _publish(args: argparse.Namespace, context: HubContext) -> None:
             draft = policies.read_draft(args.file)
         else:
             draft = policies.make_draft(hub, policies.read_text(args.file), now=now)
-            draft = policies.sign_at_hub(hub, draft)
+            draft = _by_one_person(hub, policies.sign_at_hub(hub, draft))
         before = policies.published(hub)
         with recorded(context, "policy", draft.policy.name) as act:
             policies.publish(hub, draft, now=now)

@@ -81,6 +81,15 @@ def test_status_says_what_cameras_may_do_and_until_when(office: HubWorld) -> Non
     assert "W-2" not in out
 
 
+def test_where_it_counts_is_said_back(office: HubWorld) -> None:
+    said = office(
+        "authorise", "create", "--id", "W-1", "--type", "warrant", "--list", "wanted", "--hours",
+        "8", "--device", "CAM-7", "--role", "magistrate", "--reference", "1",
+        "--area", "market=51.482,-3.181;51.482,-3.176;51.479,-3.178",
+    ).err  # fmt: skip
+    assert "area market: around 51.4805 N 3.1785 W" in said
+
+
 def test_no_name_of_anybody_fits(office: HubWorld) -> None:
     for role, reference in (("Jane Doe", "27/118"), ("magistrate", "of J. Doe")):
         with pytest.raises(UsageError, match=r"^(role: --role|reference: --reference) is"):
@@ -121,7 +130,7 @@ def test_the_list_says_what_waits_to_be_confirmed_and_for_whom(office: HubWorld)
         (("--device", "CAM-9"), "no such camera: CAM-9"),
         (("--in-hours", "-1"), "at least 0"),
         (("--area", "market=1,2;x"), "write NAME=LAT,LON"),
-        (("--area", "market=1,2;3,4"), "polygon"),
+        (("--area", "market=1,2;3,4"), "polygon: needs at least 3$"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -16,7 +16,7 @@ def swapped(polygon: list[list[float]]) -> list[list[float]]:
 
 def lines(*polygons: list[list[float]]) -> list[str]:
     areas = [{"name": f"a{number}", "polygon": one} for number, one in enumerate(polygons)]
-    return place_lines(a_policy(bounds={"areas": areas}))
+    return place_lines(a_policy(bounds={"areas": areas}).areas)
 
 
 def test_an_area_is_told_by_hemisphere_and_size() -> None:

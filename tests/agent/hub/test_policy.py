@@ -89,6 +89,13 @@ def test_two_people_sign_on_two_machines(world: HubWorld) -> None:
     assert world.client().look(POLICY_TARGET)[POLICY_TARGET] == path.read_bytes()
 
 
+def test_two_keys_on_one_stick_are_noted(world: HubWorld) -> None:
+    path = made(world)
+    assert "so one person can do it alone; move policy-" in world("policy", "publish", path).err
+    sticks = [word for one in split_keys(world) for word in ("--offline-dir", one)]
+    assert "one person" not in world("policy", "publish", edited(path, version=2), *sticks).err
+
+
 def test_signing_twice_with_one_key_is_one_signature(world: HubWorld) -> None:
     path, draft = made(world), world.folder / "draft"
     first, _ = split_keys(world)
