@@ -114,7 +114,11 @@ class _Worker:
     def __init__(self, options: FleetOptions, broker: Broker, share: tuple[int, int]) -> None:
         first, devices = share
         self._process = subprocess.Popen(  # noqa: S603 -- a command of our own
-            list(options.worker), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            list(options.worker),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # Ctrl-C is for us, who end them
         )
         self._say(
             {
@@ -143,6 +147,8 @@ class _Worker:
         if self._process.stdin is not None:
             with suppress(OSError):
                 self._process.stdin.close()
+        if error[0] is not None:
+            self._process.terminate()
         try:
             self._process.wait(_GRACE_S)
         except subprocess.TimeoutExpired:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,6 +56,21 @@ def test_every_alert_of_a_small_fleet_arrives_and_is_accounted_for(
     assert 0 < latency["alert_to_ack"]["p99"] < 5000
     assert report["rates"]["kb_s"] * report["seconds"] > alerts["raised"] * 5
     assert report["broker"]["rss_mb"] > 1
+
+
+@pytest.mark.slow
+@needs_mosquitto
+def test_ctrl_c_ends_a_fleet_in_one_line() -> None:
+    command = [sys.executable, "-m", "firmware_sim", "fleet", "--devices", "2", "--ramp", "0.1"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()  # it has begun
+        os.killpg(process.pid, signal.SIGINT)
+        rest = process.stderr.read()
+    assert (process.returncode, rest.splitlines()[-1:]) == (130, ["bodycam-sim: stopped"])
+    assert "Traceback" not in rest
 
 
 @pytest.mark.slow
