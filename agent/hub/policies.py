@@ -211,10 +211,12 @@ def publish(hub: Hub, draft: Draft, *, now: float) -> Published:
     """Put a signed draft where devices see it.
 
     Raises:
-        RefusedError: too few of the role's keys signed, or it is no longer the next version.
+        RefusedError: too few of the role's keys signed, it is no longer the next version, or its
+            time is over.
         BodycamError: as `Repository.publish`.
     """
     _require_sane(draft)
+    check_not_over(draft.policy, now=now)
     files = {POLICY_TARGET: draft.text}
     return hub.repository.publish_signed(ROLE, draft.metadata, files, now)
 

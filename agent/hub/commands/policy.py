@@ -39,7 +39,7 @@ two people, two machines:
 
 What is signed is the text itself; its sha256 is in every alert. It must carry a higher version than
 the one before. Lists that are published from then on are held to it. Exit codes: 65 no policy, 66
-a key is not within reach, 77 not the next version, or too few have signed.
+a key is not within reach, 77 not the next version, over, another agency's, or too few have signed.
 """
 
 

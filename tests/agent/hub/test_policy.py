@@ -207,6 +207,14 @@ def test_a_policy_is_checked_against_what_is_published_where_a_hub_is(world: Hub
         away("policy", "check", over)
 
 
+def test_a_draft_that_lay_too_long_is_not_published(world: HubWorld) -> None:
+    draft = world.folder / "draft"
+    world("policy", "sign", made(world, "strict", "--days", "1"), "--out", draft)
+    world.clock.advance(86_401)
+    with pytest.raises(RefusedError, match="over already"):
+        world("policy", "publish", draft)
+
+
 def test_who_signed_what_is_published_is_shown(world: HubWorld) -> None:
     told = world("policy", "publish", made(world), "--json").json
     shown = world("policy", "show", "--json").json
