@@ -90,7 +90,10 @@ class Broker:
         user = "user root\n" if os.getuid() == 0 else ""
         config.write_text(_CONFIG.format(port=self.port, user=user))
         self._process = subprocess.Popen(  # noqa: S603 -- found on the path
-            [program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [program, "-c", str(config)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for us, who end it last
         )
         until = time.monotonic() + _START_S
         while not self._accepts():

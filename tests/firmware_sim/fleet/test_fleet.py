@@ -30,6 +30,13 @@ print(json.dumps({"raised": ["01K3GD4Z8AAAAAAAAAAAAAAAAA"], "left": 1, "connecte
                   "ack_ms": []}), flush=True)
 """
 
+AT_A_TERMINAL = """
+import signal, sys
+from firmware_sim.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+sys.exit(main())
+"""
+
 
 def quiet(_line: str) -> None:
     """Nobody looks."""
@@ -61,7 +68,7 @@ def test_every_alert_of_a_small_fleet_arrives_and_is_accounted_for(
 @pytest.mark.slow
 @needs_mosquitto
 def test_ctrl_c_ends_a_fleet_in_one_line() -> None:
-    command = [sys.executable, "-m", "firmware_sim", "fleet", "--devices", "2", "--ramp", "0.1"]
+    command = [sys.executable, "-c", AT_A_TERMINAL, "fleet", "--devices", "2", "--ramp", "0.1"]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
