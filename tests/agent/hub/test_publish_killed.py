@@ -16,7 +16,7 @@ from agent.hub.desk import Desk, open_desk
 from agent.hub.lists import Lists
 from agent.hub.lists_database import ListsDatabase
 from tests.support.hub_lists import Reader, Roll, entries, publish
-from tests.support.hub_photos import CountingDetector, PhotoWorld, PowerCut
+from tests.support.hub_photos import LOOKS, CountingDetector, PhotoWorld, PowerCut
 from tests.support.hubs import DAY_S, HubWorld, Killed, MortalDisk
 from tests.support.portraits import save_portrait
 
@@ -108,7 +108,7 @@ def test_a_killed_rekeying_is_not_forgotten(
 def test_killed_while_templates_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written down is not made again, in another process that opens the same ledger."""
     monkeypatch.setattr("agent.hub.photographs._KEPT_EVERY", 4)
-    world = PhotoWorld(tmp_path, CountingDetector(cut_at=11))
+    world = PhotoWorld(tmp_path, CountingDetector(cut_at=10 * LOOKS + 1))
     photos = [world.photograph(at, at) for at in range(1, 16)]
     with pytest.raises(PowerCut):
         world.run(*photos)
@@ -117,7 +117,8 @@ def test_killed_while_templates_are_made(tmp_path: Path, monkeypatch: pytest.Mon
     done = after.run(*photos)
     assert done.columns is not None
     assert len(done.columns) == 15
-    assert done.embedded == after.detector.looks == 15 - 10
+    assert done.embedded == 15 - 10
+    assert after.detector.looks == done.embedded * LOOKS
     after.database.close()
 
 
@@ -134,7 +135,7 @@ def test_kill_9_while_templates_are_made(tmp_path: Path, workers: int) -> None:
         save_portrait(tmp_path / f"{number:02d}.png", number)
     with start(tmp_path, workers) as first:
         assert first.stdout is not None
-        for _ in range(70):
+        for _ in range(70 * LOOKS):
             assert first.stdout.readline() == "looked\n"
         first.kill()
         first.stdout.read()  # ends when the last process that could write has ended
@@ -144,4 +145,4 @@ def test_kill_9_while_templates_are_made(tmp_path: Path, workers: int) -> None:
     with start(tmp_path, workers) as second:
         said, _ = second.communicate(timeout=60)
     assert said.splitlines()[-1] == f"made {80 - kept}"
-    assert said.count("looked") == 80 - kept
+    assert said.count("looked") == (80 - kept) * LOOKS
