@@ -8,8 +8,7 @@ from agent.values import Array, Monotonic
 
 EVERY_S: Final = 8.0
 """What libraries keep is overwritten so long after the first face since the last time. Invariant 1
-of the design allows 10 s. A round costs about a hundredth of the processor time of frames, all of
-forgetting together 4 to 6 of them (tests/bench/forgetting.py, on a busy machine)."""
+of the design allows 10 s. What all of forgetting costs: tests/bench/forgetting.py."""
 STILL_S: Final = 1.0
 """No frame has come for so long: the last picture is not waited for any longer."""
 
