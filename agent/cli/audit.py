@@ -84,7 +84,7 @@ def _verify(args: argparse.Namespace, context: Context, log: AuditLog) -> int:
             }
         )
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _sentences(report, trust))
+        sys.stdout.writelines(f"{line}\n" for line in sentences(report, trust))
     if not report.intact:
         say(f"bodycam-agent: {log.path}: the audit log was changed: {report.problem}")
         return int(Exit.DATA)
@@ -108,7 +108,8 @@ def _trust(args: argparse.Namespace, context: Context) -> Trust:
     return replace(trust, key=read_identity(context.keys_dir).sign_key.hex())
 
 
-def _sentences(report: ChainReport, trust: Trust) -> list[str]:
+def sentences(report: ChainReport, trust: Trust) -> list[str]:
+    """What `verify` found, for people; nothing of an empty log."""
     if not report.linked:
         return [f"{report.records} records are intact, then the chain is broken"]
     if not report.records:

@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
+from agent.audit.walk import Trust
+from agent.cli.audit import sentences
 from agent.cli.common import print_json
 from agent.errors import Exit
 from agent.hub.acts import unfinished
@@ -69,14 +71,14 @@ def _verify(hub: Hub, database: EventsDatabase, context: HubContext) -> int:
                 "records": found.records,
                 "head": found.head.hash,
                 "protected": found.protected if found.protected >= 0 else None,
+                "unsigned": found.unsigned,
                 "signer": found.signer or None,
                 "problem": found.problem,
                 "unfinished": [one["seq"] for one in open_acts],
             }
         )
     elif found.intact:
-        print(f"{found.records} records, none changed; head {found.head.hash}")
-        print(f"signed for up to record {found.protected} with key {found.signer or '-'}")
+        print("\n".join(sentences(found, Trust(hub.ack_public.hex()))) or "no record yet")
         for one in open_acts:
             fields = one["fields"]
             print(

@@ -42,7 +42,10 @@ def test_what_was_done_is_there_in_order_and_signed(logged) -> None:
     told = logged("audit", "verify", "--json").json
     assert (told["intact"], told["protected"]) == (True, len(shown) - 2)
     assert told["head"] == shown[-1]["hash"]
-    assert "none changed" in logged("audit", "verify").out
+    assert told["unsigned"] == 0
+    out = logged("audit", "verify").out
+    assert "nothing up to there was changed" in out
+    assert "linked only" not in out
 
 
 @pytest.mark.parametrize(
