@@ -2,12 +2,14 @@
 
 PKCS #8 as libraries write it derives the key with 2,048 rounds of PBKDF2, which a graphics card
 tries a million times a second. So the PKCS #8 password is not the passphrase but scrypt of it
-(RFC 7914, about 0.1 s and 32 MB a guess); cost and salt stand in the line before the PEM block.
+(RFC 7914, about 0.1 s and 32 MB a guess); cost, salt and 32 bits by which a right password is known
+stand in the line before the PEM block.
 To open such a file elsewhere, derive the 32 bytes and give them as 64 hexadecimal digits.
 """
 
 from __future__ import annotations
 
+import hmac
 import os
 import re
 from collections.abc import Sequence
@@ -32,8 +34,12 @@ from agent.hub.passphrases import Passphrases
 PrivateKey = Ed25519PrivateKey | X25519PrivateKey
 _MAX_BYTES: Final = 16 << 10
 _HEAD: Final = re.compile(
-    rb"^bodycam-hub key: scrypt n=(\d{1,8}) r=(\d{1,2}) p=(\d{1,2}) salt=([0-9a-f]{32})\n"
+    rb"^bodycam-hub key: scrypt n=(\d{1,8}) r=(\d{1,2}) p=(\d{1,2}) salt=([0-9a-f]{32})"
+    rb"(?: check=([0-9a-f]{8}))?\n"
 )
+_CHECK: Final = b"bodycam-hub key check"
+"""Without it a wrong passphrase is not always told from a damaged file: the padding of the block
+comes out right for one in 256. Files written before have none."""
 _BEGIN: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _MAX_COST: Final = 1 << 30
 """Bytes of memory that a key file may ask for."""
@@ -85,7 +91,10 @@ class KeyFiles:
         locked = key.private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)
         )
-        head = f"bodycam-hub key: scrypt n={cost.n} r={cost.r} p={cost.p} salt={salt.hex()}\n"
+        head = (
+            f"bodycam-hub key: scrypt n={cost.n} r={cost.r} p={cost.p} salt={salt.hex()} "
+            f"check={_check(password)}\n"
+        )
         private_folder(path.parent)
         self.disk.write(path, head.encode() + locked, when=when, mode=0o600)
         try:
@@ -106,13 +115,12 @@ class KeyFiles:
         data = read_secret(path, _MAX_BYTES)
         if _BEGIN not in data:
             raise DataError(f"{path}: not an encrypted private key in PEM form (PKCS #8)")
-        salt, cost = _head(path, data)
+        head = _head(path, data)
         damage: DataError | None = None
         try:
             for passphrase in self.passphrases.attempts(str(path)):
-                password = _password(passphrase, salt, cost) if salt else passphrase.encode()
                 try:
-                    key = _open(path, data, password)
+                    key = _open(path, data, head, passphrase)
                 except DataError as error:  # one wrong passphrase in 256 decrypts to nonsense
                     damage = error
                     continue
@@ -129,37 +137,61 @@ class KeyFiles:
         passphrase = self.passphrases.of(str(known))
         try:
             data = read_secret(other, _MAX_BYTES)
-            salt, cost = _head(other, data)
             if passphrase is None or _BEGIN not in data:
                 return False
-            password = _password(passphrase, salt, cost) if salt else passphrase.encode()
-            return _open(other, data, password) is not None
+            return _open(other, data, _head(other, data), passphrase) is not None
         except BodycamError:
             return False
 
 
-def _head(path: Path, data: bytes) -> tuple[bytes, ScryptCost]:
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """The first line of a key file.
+
+    Attributes:
+        salt: `SALT_BYTES`; empty: another program wrote the file.
+        cost: of a guess.
+        check: of the password, hexadecimal; empty in older files.
+    """
+
+    salt: bytes = b""
+    cost: ScryptCost = ScryptCost()  # noqa: RUF009 -- frozen
+    check: str = ""
+
+
+def _head(path: Path, data: bytes) -> _Head:
     found = _HEAD.match(data)
     if found is None:
-        return b"", ScryptCost()
+        return _Head()
     n, r, p = (int(part) for part in found.groups()[:3])
     power = n > 1 and n & (n - 1) == 0
     if not power or not r or not p or 128 * n * r > _MAX_COST:
         raise DataError(f"{path}: its first line is damaged; restore a copy of the file")
-    return bytes.fromhex(found[4].decode()), ScryptCost(n, r, p)
+    check = (found[5] or b"").decode()
+    return _Head(bytes.fromhex(found[4].decode()), ScryptCost(n, r, p), check)
 
 
-def _open(path: Path, data: bytes, password: bytes) -> PrivateKey | None:
-    """None when the password is wrong."""
+def _open(path: Path, data: bytes, head: _Head, passphrase: str) -> PrivateKey | None:
+    """None when the passphrase is wrong."""
+    password = passphrase.encode()
+    if head.salt:
+        password = _password(passphrase, head.salt, head.cost)
+    if head.check and not hmac.compare_digest(head.check, _check(password)):
+        return None
     try:
         key = load_pem_private_key(data[data.index(_BEGIN) :], password)
     except ValueError as error:
-        if "decrypt" in str(error).lower() or "password" in str(error).lower():
+        unlike = "decrypt" in str(error).lower() or "password" in str(error).lower()
+        if unlike and not head.check:
             return None
         raise DataError(f"{path}: damaged; restore a copy of the file") from None
     if not isinstance(key, Ed25519PrivateKey | X25519PrivateKey):
         raise DataError(f"{path}: expected an Ed25519 key")
     return key
+
+
+def _check(password: bytes) -> str:
+    return hmac.digest(password, _CHECK, "sha256")[:4].hex()
 
 
 def _password(passphrase: str, salt: bytes, cost: ScryptCost) -> bytes:

@@ -67,7 +67,9 @@ def test_the_pkcs8_password_is_scrypt_of_the_passphrase(path: Path) -> None:
     head, _, block = path.read_bytes().partition(b"\n")
     with pytest.raises(ValueError, match=r"(?i)decrypt|password"):
         load_pem_private_key(block, WORDS.encode())
-    found = re.fullmatch(rb"bodycam-hub key: scrypt n=2 r=1 p=1 salt=([0-9a-f]{32})", head)
+    found = re.fullmatch(
+        rb"bodycam-hub key: scrypt n=2 r=1 p=1 salt=([0-9a-f]{32}) check=[0-9a-f]{8}", head
+    )
     assert found is not None
     password = passphrase_key(WORDS, bytes.fromhex(found[1].decode()), FAST).hex().encode()
     opened = load_pem_private_key(block, password)
@@ -101,6 +103,30 @@ def test_the_wrong_passphrase_from_a_file(path: Path, tmp_path: Path) -> None:
     wrong = Passphrases([secret(tmp_path / "wrong", "not the words")], ask=None)
     with pytest.raises(RefusedError, match="none of the passphrases given opens it"):
         KeyFiles(wrong).load(path)
+
+
+def test_a_wrong_passphrase_is_never_taken_for_damage(path: Path, tmp_path: Path) -> None:
+    """For one in 256 the padding of the block comes out right."""
+    for number in range(1500):
+        wrong = Passphrases([secret(tmp_path / "wrong", f"not the words {number}")], ask=None)
+        with pytest.raises(RefusedError):
+            KeyFiles(wrong).load(path)
+
+
+def test_a_file_from_before_the_check_opens(files: KeyFiles, path: Path) -> None:
+    head, _, block = path.read_bytes().partition(b"\n")
+    path.write_bytes(head.partition(b" check=")[0] + b"\n" + block)
+    assert files.load(path).private_bytes_raw() == KEY.private_bytes_raw()
+
+
+def test_the_right_passphrase_of_a_damaged_block_is_not_called_wrong(
+    files: KeyFiles, path: Path
+) -> None:
+    lines = path.read_bytes().split(b"\n")
+    lines[-3] = lines[-3][::-1]  # the last of the block
+    path.write_bytes(b"\n".join(lines))
+    with pytest.raises(DataError, match="damaged"):
+        files.load(path)
 
 
 def test_a_person_may_mistype_twice(path: Path) -> None:
