@@ -41,6 +41,16 @@ exit codes: 0 played to the end or stopped, 64 usage, 65 footage that cannot be 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
+    code = 0
+    try:
+        code = _command(argv)
+        sys.stdout.flush()
+    except BrokenPipeError:  # its reader is gone, and Python must not complain at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _command(argv: Sequence[str] | None) -> int:
     try:
         arguments = _parser().parse_args(argv)
         # OpenCV reads this when it is loaded: a picture that would fill the memory is not decoded.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from agent.adapters.own_memory import seal_memory
-from agent.cli.common import read_globals, silence_stdout
+from agent.cli.common import flushed, read_globals, silence_stdout
 from agent.cli.parser import Parser, Shared, nearest
 from agent.errors import BodycamError, Exit, UsageError
 
@@ -57,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     try:
-        return int(_dispatch(arguments))
+        return flushed(_dispatch(arguments))
     except BodycamError as error:
         _complain(error)
-        return int(error.exit_code)
+        return flushed(int(error.exit_code))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

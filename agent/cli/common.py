@@ -110,3 +110,16 @@ def say(line: str = "") -> None:
 def silence_stdout() -> None:
     """After a broken pipe: nothing more can be said, and Python must not complain at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def flushed(code: int) -> int:
+    """At the end of a command: short output waits until then, and its reader may be gone.
+
+    Returns:
+        `code`, which a missing reader does not change.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        silence_stdout()
+    return code

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from agent.cli.common import silence_stdout
+from agent.cli.common import flushed, silence_stdout
 from agent.cli.parser import Shared, nearest
 from agent.errors import BodycamError, Exit, UsageError
 from agent.hub.context import build_context
@@ -62,11 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     try:
-        return _dispatch(arguments)
+        return flushed(_dispatch(arguments))
     except BodycamError as error:
         for line in str(error).splitlines() or [type(error).__name__]:
             _say(line)
-        return int(error.exit_code)
+        return flushed(int(error.exit_code))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

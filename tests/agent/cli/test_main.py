@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -171,13 +172,25 @@ def test_an_interrupt_is_quiet(
     assert run(capsys, "print-config") == (130, "", "")
 
 
-def test_a_reader_that_went_away_is_no_error() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("agent", "print-config"),  # more than fits into a buffer
+        ("agent", "--version"),  # what fits waits for the end
+        ("agent.hub", "policy", "preset"),
+        ("firmware_sim", "run", "--help"),
+    ],
+)
+def test_a_reader_that_went_away_is_no_error(words: tuple[str, ...]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
     done = subprocess.run(
-        f"{sys.executable} -m agent print-config | true; exit ${{PIPESTATUS[0]}}",
-        shell=True, executable="/bin/bash", capture_output=True, check=False,
+        [sys.executable, "-m", *words],
+        stdout=writing, stderr=subprocess.PIPE, env=buffered, check=False,
     )  # fmt: skip
-    assert done.returncode == 0
-    assert done.stderr == b""
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_state_folder_of_the_service_manager() -> None:
