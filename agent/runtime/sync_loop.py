@@ -37,6 +37,8 @@ NUDGE_EVERY_S: Final = 10.0
 """Whoever can publish to the broker can nudge; this is all the work he can make."""
 _FIRST_WITHIN_S: Final = 5.0
 _FIRST_RETRY_S: Final = 30.0
+_CLOCK_RETRY_S: Final = 5.0
+"""Nobody is asked, and clocks are set right within seconds."""
 _BEAT_S: Final = 0.5
 _PLAIN: Final = frozenset({Fault.CLOCK, Fault.REMOVED, Fault.NOT_OURS})
 """Nothing was offered that could be refused."""
@@ -77,7 +79,9 @@ class Timetable:
 
     def end(self, result: SyncResult, *, now: Monotonic) -> None:
         """It came to this."""
-        if isinstance(result, Unreachable) or _wrong_clock(result):
+        if _wrong_clock(result):
+            pause = min(_CLOCK_RETRY_S, self._every_s)
+        elif isinstance(result, Unreachable):
             self._failures += 1
             pause = self._backoff.pause_s(self._failures, self._chance())
         else:
@@ -91,7 +95,6 @@ class Timetable:
 
 
 def _wrong_clock(result: SyncResult) -> bool:
-    """Nobody was asked; clocks are set right within seconds."""
     return isinstance(result, Refused) and result.fault is Fault.CLOCK
 
 
@@ -146,6 +149,7 @@ class SyncLoop:
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._status = SyncStatus()
+        self._refused = ""
 
     def nudge(self) -> None:
         """There may be news."""
@@ -219,6 +223,7 @@ class SyncLoop:
         line = in_words(result)
         good = isinstance(result, (NoChange, Installed, Withdrawn))
         changed = line != self._status.result
+        clock_was_wrong = self._status.fault == Fault.CLOCK.value
         with self._lock:
             self._status = replace(
                 self._status,
@@ -231,9 +236,13 @@ class SyncLoop:
                 fault=result.fault.value if isinstance(result, Refused) else None,
             )
         if good:
-            self._board.sync("")
-        elif isinstance(result, Refused):
+            self._refused = ""
+        elif isinstance(result, Refused) and not _wrong_clock(result):
+            self._refused = line
+        if _wrong_clock(result):
             self._board.sync(line)
+        elif clock_was_wrong or not isinstance(result, Unreachable):
+            self._board.sync(self._refused)  # whoever got as far as the network has a sane clock
         if changed:
             say = self._log.info if good else self._log.warning
             say("watchlist sync", reason=line)

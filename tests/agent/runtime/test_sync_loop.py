@@ -107,10 +107,9 @@ def test_the_broker_can_only_make_it_look():
     assert rig.run_for(1) == 1
 
 
-@pytest.mark.parametrize("nothing", [OFFLINE, Refused(Fault.CLOCK, "the clock is wrong")])
-def test_where_nobody_was_asked_it_tries_again_with_growing_pauses_up_to_the_usual_one(nothing):
+def test_out_of_reach_it_tries_again_with_growing_pauses_up_to_the_usual_one():
     rig = Rig(chance=1.0)
-    rig.next = nothing
+    rig.next = OFFLINE
     rig.run_for(4 * 3600, step_s=1.0)
     pauses = [b - a for a, b in zip(rig.looks, rig.looks[1:], strict=False)]
     assert pauses[:5] == [30, 60, 120, 240, 480]
@@ -123,6 +122,29 @@ def test_out_of_reach_changes_no_state_and_is_said_once():
     rig.run_for(3600, step_s=1.0)
     assert rig.board.condition.sync == ""
     assert len(rig.log.lines) == 1
+
+
+def test_a_wrong_clock_is_looked_at_again_within_seconds_and_told_no_longer_than_it_is_wrong():
+    """Though no server is in reach, and was not for hours."""
+    rig = Rig()
+    rig.next = OFFLINE
+    rig.run_for(5000)
+    rig.next = Refused(Fault.CLOCK, "the clock is wrong")
+    rig.run_for(900)
+    assert rig.board.condition.sync == "the clock is wrong"
+    assert rig.run_for(60) == 12
+    rig.next = OFFLINE
+    rig.run_for(5.5)
+    assert rig.board.condition.sync == ""
+
+
+def test_a_wrong_clock_in_between_covers_no_attack_up():
+    rig = Rig()
+    rig.next = ATTACK
+    rig.run_for(5)
+    for rig.next in (Refused(Fault.CLOCK, "the clock is wrong"), OFFLINE):
+        rig.run_for(1100)
+    assert "not the file" in rig.board.condition.sync
 
 
 def test_a_refused_update_degrades_until_a_good_one():
