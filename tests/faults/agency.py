@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import yaml
 
 from agent.adapters.sealed_events import check_event, open_event
 from agent.hub import authorisations
@@ -77,21 +76,16 @@ class PreparedAgency(Prepared):
             cast.once("sync", [*look, "--set", f"sync.url={url}"])
 
     def _rules(self, world: HubWorld) -> None:
-        path = self.hub / "policy.yaml"
-        world("policy", "preset", "uk-live-deployment", "--out", path)
-        tree = yaml.safe_load(path.read_text())
-        for section, changes in _RULES.items():
-            tree[section] |= changes
         lat, lon = BodyOptions().place
         corners = [(-1, -1.5), (-1, 1.5), (1, 1.5), (1, -1.5)]
-        tree["bounds"]["areas"] = [
-            {
-                "name": "street",
-                "polygon": [[lat + a * _AREA_DEG, lon + b * _AREA_DEG] for a, b in corners],
-            }
-        ]
-        path.write_text(yaml.safe_dump(tree, sort_keys=False))
-        world("policy", "publish", path)
+        polygon = [[lat + a * _AREA_DEG, lon + b * _AREA_DEG] for a, b in corners]
+
+        def edit(tree: dict[str, Any]) -> None:
+            for section, changes in _RULES.items():
+                tree[section] |= changes
+            tree["bounds"]["areas"] = [{"name": "street", "polygon": polygon}]
+
+        world.publish_policy(edit=edit)
 
     def _authorise(self, world: HubWorld) -> None:
         now = world.now

@@ -79,9 +79,7 @@ class Agency:
 
     def _found(self, footage: Path) -> None:
         self.world.init()
-        policy = self._folder / "policy.yaml"
-        self.world("policy", "preset", "field-test", "--out", policy)
-        self.world("policy", "publish", policy)
+        self.world.publish_policy("field-test")
         self._write_photographs(footage)
         self.world("publish", LIST, *self._vectors(_OTHERS, "--vectors"))
         self.world("publish", LIST, *self._photographs())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import json
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from tuf.ngclient import Updater
 
 from agent.adapters.device_provisioning import generate
@@ -156,6 +158,29 @@ class HubWorld:
         words = [word for one in lists for word in ("--list", one)]
         self("devices", "add", path, *words)
         return camera
+
+    def publish_policy(
+        self,
+        name: str = "uk-live-deployment",
+        *words: str,
+        edit: Callable[[dict[str, Any]], object] | None = None,
+    ) -> Path:
+        """Publish a preset; the file of its text.
+
+        Args:
+            name: of the preset.
+            words: more of `policy preset`.
+            edit: changes its sections in place; None: as it is.
+        """
+        path = self.folder / "policy.yaml"
+        path.unlink(missing_ok=True)  # the text of the version before
+        self("policy", "preset", name, "--out", path, *words)
+        if edit is not None:
+            tree = yaml.safe_load(path.read_text())
+            edit(tree)
+            path.write_text(yaml.safe_dump(tree, sort_keys=False))
+        self("policy", "publish", path)
+        return path
 
     def allow_remote_arm(self) -> None:
         """Publish a policy under which cameras may be armed from afar."""

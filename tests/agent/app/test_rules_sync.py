@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from agent.adapters.device_provisioning import generate
 from agent.app import Context
@@ -46,11 +45,7 @@ class Follows:
         self.world("devices", "add", request)
 
     def policy(self, **changes: Any) -> None:
-        path = self.world.folder / "policy.yaml"
-        path.unlink(missing_ok=True)  # the text of the version before
-        self.world("policy", "preset", "uk-live-deployment", "--out", path)
-        path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | changes))
-        self.world("policy", "publish", path)
+        self.world.publish_policy(edit=lambda tree: tree.update(changes))
 
     def authorise(self, name: str = "W-1") -> None:
         now = self.world.now

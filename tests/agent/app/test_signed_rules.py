@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from agent.adapters.clock import SystemClock
 from agent.adapters.control_socket import ask
@@ -100,15 +99,11 @@ class Device:
         return self.context
 
     def publish_policy(self, name: str = "uk-live-deployment", **sections: Any) -> Path:
-        path = self.world.folder / "policy.yaml"
-        path.unlink(missing_ok=True)  # the text of the version before
-        self.world("policy", "preset", name, "--out", path)
-        tree = yaml.safe_load(path.read_text())
-        for key, value in sections.items():
-            tree[key] = {**tree[key], **value} if isinstance(value, dict) else value
-        path.write_text(yaml.safe_dump(tree, sort_keys=False))
-        self.world("policy", "publish", path)
-        return path
+        def edit(tree: dict[str, Any]) -> None:
+            for key, value in sections.items():
+                tree[key] = {**tree[key], **value} if isinstance(value, dict) else value
+
+        return self.world.publish_policy(name, edit=edit)
 
     def authorise(self, name: str = "W-1", **changes: Any) -> None:
         from agent.hub import authorisations

@@ -31,9 +31,7 @@ def acts(world: HubWorld, what: str) -> list[dict[str, Any]]:
 @pytest.fixture
 def office(world: HubWorld) -> HubWorld:
     """A hub where everything was done once."""
-    path = world.folder / "policy.yaml"
-    world("policy", "preset", "uk-live-deployment", "--out", path)
-    world("policy", "publish", path)
+    world.publish_policy()
     world.camera("CAM-7")
     world.camera("CAM-8")
     grounds = {number: {"basis": "warrant", "purpose": "locate-suspect"} for number in (1, 2, 3)}

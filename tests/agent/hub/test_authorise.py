@@ -22,9 +22,7 @@ HOUR = 3600.0
 @pytest.fixture
 def office(world: HubWorld) -> HubWorld:
     """A hub with a policy, a camera and a list."""
-    path = world.folder / "policy.yaml"
-    world("policy", "preset", "uk-live-deployment", "--out", path)
-    world("policy", "publish", path)
+    world.publish_policy()
     world.camera("CAM-7")
     world.camera("CAM-8")
     with open_desk(world.context()) as desk:

@@ -194,9 +194,7 @@ def test_usage(world, work, words) -> None:
 
 def under(world, name: str) -> None:
     """A policy is published."""
-    path = world.folder / "policy.yaml"
-    world("policy", "preset", name, "--days", "300", "--out", path)
-    world("policy", "publish", path)
+    world.publish_policy(name, "--days", "300")
 
 
 def test_what_is_revoked_takes_what_was_found_under_it_and_what_comes_late(world, work) -> None:
